@@ -29,7 +29,7 @@ SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 OLDEST = ROOT / ".venv-oldest"
 OLDEST_PYTHON = OLDEST / PYTHON.relative_to(VENV)
-OLDEST_EXTRAS = ("arrow", "dask", "pandas", "plugins", "xarray")
+OLDEST_EXTRAS = ("arrow", "dask", "pandas", "plugins", "remote", "xarray")
 """The extras of the oldest environment: `runtime` needs a newer Qiskit, and `benchmarks` only measures."""
 SCHEMAS = ROOT / "schemas" / "v1"
 BENCHMARKS = ROOT / "tests" / "benchmarks"
@@ -41,6 +41,7 @@ NOTEBOOKS_VENV = ROOT / ".venv-notebooks"
 WEB = ROOT / "web"
 PAGE = ROOT / "src" / "aerchive" / "view" / "page"
 DOCS_VENV = ROOT / ".venv-docs"
+REMOTE_VENV = ROOT / ".venv-remote"
 VIEWERS_PROGRAMS = {
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
@@ -54,6 +55,8 @@ PROGRAMS = {
     "h5clear": "hdf5-tools",
     "h5dump": "hdf5-tools",
     "h5ls": "hdf5-tools",
+    "nginx": "nginx-light",
+    "openssl": "openssl",  # certificates for nginx
     "ssh-keygen": "openssh-client",
     "strace": "strace",
 }
@@ -62,6 +65,8 @@ PACKAGE, DEVELOPMENT = ("--editable", "."), ("--editable", ".[dev]")
 """What is installed: the package with what it needs, and also what it is developed and tested with."""
 LINES_S, MOVES_S = 10.0, 0.2
 """Seconds between two lines that say what pip does, and between two states of the line that moves on a terminal."""
+S3_PROGRAMS = {"radosgw": "radosgw", "ceph-mon": "ceph-mon", "ceph-osd": "ceph-osd"}
+"""The gateway of Ceph, which speaks S3, and what it needs."""
 SPREAD = ["-n", "3", "--dist", "worksteal"]
 """Three processes, each of which takes tests from the others when it has none left; a file's fixtures are made once."""
 OLDEST_SAMPLE = [
@@ -418,6 +423,18 @@ def viewers(arguments: Arguments) -> int:
     if arguments[:1] == ["--pictures"] and len(arguments) == 2:
         return python("-m", "tests.viewers.screenshots", VIEWERS_VENV / PYTHON.relative_to(VENV), arguments[1])
     return python("-m", "pytest", VIEWERS / "checks.py", *arguments)
+
+
+@task("projects in a real S3 server, the gateway of Ceph: `remote`; some minutes", takes_arguments=True)
+def remote(arguments: Arguments) -> int:
+    """Installs the server and s3fs, and runs the checks; other arguments go to pytest."""
+    provide_programs(S3_PROGRAMS)
+    what = ("--editable", ".[remote,s3]", "pytest>=8.3")
+    if code := prepare(REMOTE_VENV, REMOTE_VENV / PYTHON.relative_to(VENV), what):
+        return code
+    checks = ROOT / "tests" / "storage" / "remote" / "s3_checks.py"
+    interpreter = REMOTE_VENV / PYTHON.relative_to(VENV)
+    return run(interpreter, "-m", "pytest", "--noconftest", checks, *arguments)
 
 
 @task("execute the example notebook and take pictures of what notebooks show: `notebooks FOLDER`", takes_arguments=True)

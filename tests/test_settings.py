@@ -74,7 +74,7 @@ def test_paths_are_those_of_files_on_this_machine(tmp_path: Path, monkeypatch: p
     assert load_settings().pending_folder == tmp_path / "waiting"
     monkeypatch.setenv("AERCHIVE_PENDING_FOLDER", "s3://bucket/waiting")
     with pytest.raises(
-        InvalidInputError, match=r"^settings: pending_folder: s3://bucket/waiting: is a URL, and projec"
+        InvalidInputError, match=r"^settings: pending_folder: s3://bucket/waiting: is a URL; projects behind"
     ):
         load_settings()
     assert load_settings(pending_folder="~/x").pending_folder == tmp_path / "x"

@@ -15,7 +15,8 @@
     ├── WriteError             (OSError)         make room, or mend the disk; nothing was saved
     │   ├── CommittedError                       saved; the next commit completes the work
     │   ├── UncertainError                       the disk hides what is saved; open the project again, and look
-    │   └── ReplacedError                        saved in a file that has lost its name; do it again
+    │   └── ReplacedError                        saved in a file that has lost its name, do it again; or it was
+    │                                            replaced behind its URL, open it again
     ├── FormatError            (OSError)         not a project, or not as the format says
     │   ├── NewerFormatError                     upgrade aerchive
     │   └── IntegrityError                       the bytes are damaged

@@ -35,7 +35,11 @@ LINE_LENGTH: Final = 116
 """Characters in a row of a page of text, beyond which a line goes on in the next row."""
 CATALOGUE: Final = "catalogue"
 CATALOGUE_CHUNK_ROWS: Final = 32
-"""Rows in one chunk of the catalogue. A commit rewrites one chunk; 32 rows take 18.5 KiB."""
+"""Rows in one chunk of the catalogue of a small project; 32 rows take 18.5 KiB."""
+CATALOGUE_CHUNK_GROWTH: Final = 4
+"""How much larger the chunks become when the catalogue has more than two."""
+MOST_CHUNK_ROWS: Final = 2**17
+"""Rows in the largest chunk of the catalogue; they take 74 MiB."""
 CHANGES_SUFFIX: Final = ".changes"
 CHANGES_CHUNK_ROWS: Final = 256
 """Rows in one chunk of the list of changes; they take 3 KiB."""
@@ -130,3 +134,15 @@ OUTCOMES: Final = ("ok", "partial", "failed", "error", "cancelled", "lost", "run
 def unknown_features(names: object) -> set[str]:
     """Returns the names of features that this version does not know, from an attribute ``requires`` or ``uses``."""
     return set(names.split()) - FEATURES if isinstance(names, str) else set()
+
+
+def rows_of_chunk(rows: int) -> int:
+    """Rows in one chunk of a catalogue, so that it has at most two chunks, which are two pieces of the file.
+
+    Args:
+        rows: Number of rows of the catalogue.
+    """
+    chunk = CATALOGUE_CHUNK_ROWS
+    while rows > 2 * chunk and chunk < MOST_CHUNK_ROWS:
+        chunk *= CATALOGUE_CHUNK_GROWTH
+    return chunk

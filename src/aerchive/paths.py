@@ -13,6 +13,11 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+:/")
 """The beginning of a URL. One slash is enough: ``pathlib`` shortens two to one. A Windows drive has one letter."""
 
 
+def is_url(given: object) -> bool:
+    """Whether a name of a project is a URL of another place than this machine."""
+    return isinstance(given, str) and bool(_URL.match(given)) and not given.lower().startswith("file:")
+
+
 def local_path(given: str | os.PathLike[str]) -> Path:
     """Returns the path of a file. ``~`` means the user's home folder, and ``file:///x.h5`` means ``/x.h5``.
 
@@ -41,6 +46,6 @@ def _file_of_url(text: str) -> Path:
     if parts.scheme.lower() == "file" and parts.netloc in ("", "localhost"):
         return Path(unquote(parts.path))
     raise InvalidInputError(
-        f"{text}: is a URL, and projects behind URLs cannot be opened yet, nor written; give the path of a file on "
-        "this machine"
+        f"{text}: is a URL; projects behind URLs can only be read, with aerchive.open or as the project of a command; "
+        "give the path of a file on this machine"
     )

@@ -53,6 +53,11 @@ def default_views() -> Path:
     return Path(platformdirs.user_cache_dir("aerchive", appauthor=False)) / "views"
 
 
+def default_remote_cache() -> Path:
+    """Returns the folder for the parts of projects that were fetched from other machines."""
+    return Path(platformdirs.user_cache_dir("aerchive", appauthor=False)) / "remote"
+
+
 class Settings(BaseSettings):
     """The settings that a user can make for all projects.
 
@@ -82,6 +87,10 @@ class Settings(BaseSettings):
         untrusted_time: The time that a run of a foreign file may take when it is run again, in seconds.
         untrusted_memory: The memory that a run of a foreign file may take when it is run again, in bytes.
         known_files: The folder for the record of the project files that this user's aerchive has made or vetted.
+        remote_timeout: The longest time without an answer of another machine, in seconds, for projects behind URLs.
+            A whole answer may take twice as long, and a second more for each 16 KiB.
+        remote_cache: The folder for the parts of projects that were fetched from other machines.
+        remote_cache_bytes: The space that they may take, in bytes, or a text such as ``2 GiB``.
     """
 
     model_config = SettingsConfigDict(env_prefix="AERCHIVE_", env_nested_delimiter="__", extra="forbid", frozen=True)
@@ -104,8 +113,11 @@ class Settings(BaseSettings):
     untrusted_time: float = Field(default=600.0, gt=0)
     untrusted_memory: ByteSize = Field(default=ByteSize(4 * 1024**3), gt=0)
     known_files: Path = Field(default_factory=default_known_files)
+    remote_timeout: float = Field(default=30.0, gt=0)
+    remote_cache: Path = Field(default_factory=default_remote_cache)
+    remote_cache_bytes: ByteSize = Field(default=ByteSize(2 * 1024**3), ge=0)
 
-    @field_validator("project", "pending_folder", "known_files", mode="before")
+    @field_validator("project", "pending_folder", "known_files", "remote_cache", mode="before")
     @classmethod
     def _on_this_machine(cls, value: Any) -> Any:
         """Checks the text first, because `Path` would take a URL for the name of a folder."""

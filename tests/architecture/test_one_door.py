@@ -32,7 +32,10 @@ ELSEWHERE = {
             "storage/vet_child.py",
             call,
         ): "opens also what is refused, in a child, to see whether HDF5 survives"
-        for call in ("h5a.iterate", "h5a.open", "h5d.open", "h5g.open", "h5o.get_info", "h5o.open", "links.iterate")
+        for call in (
+            *("h5a.iterate", "h5a.open", "h5d.open", "h5g.open", "h5o.get_info", "h5o.open"),
+            *("links.exists", "links.get_info", "links.iterate"),
+        )
     },
 }
 

@@ -23,6 +23,7 @@ from tests.benchmarks import (
     bench_primitives,
     bench_pyramid,
     bench_reading,
+    bench_remote,
     bench_states,
     bench_streams,
     bench_studies,
@@ -38,6 +39,7 @@ from tests.benchmarks.large_state import LargeState
 from tests.benchmarks.report_states import gain, put_into, sections
 from tests.benchmarks.state_families import FAMILIES, kept, make
 from tests.benchmarks.storage_methods import GZIP, METHODS, NPY, PORTABLE, Payload, cached_share, drop_from_cache
+from tests.storage.remote import nginx_server
 
 HERE = Path(__file__).resolve().parent
 
@@ -353,3 +355,12 @@ def test_what_the_state_explorer_costs(tmp_path: Path, monkeypatch: pytest.Monke
     ):
         assert f"| {row} | " in table
     assert not list(tmp_path.iterdir())
+
+
+def test_looking_at_a_project_on_another_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    if not nginx_server.is_installed():
+        pytest.skip("nginx or openssl is not installed: apt-get install nginx-light openssl")
+    bench_remote.main(["--runs", "8", "--qubits", "4", "--commits", "batch"])
+    lines = [[cell.strip() for cell in line.split("|")] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [line[2] for line in lines] == ["open", "list", "last counts", "slice"]
+    assert 1 <= int(lines[-1][5]) <= 12

@@ -219,7 +219,7 @@ def test_a_program_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtu
     [
         ("no/p.h5", "there is no folder {folder}/no; make it first"),
         ("program.py", "{folder}/program.py: is a text file, so not an aerchive project; choose another file"),
-        ("s3://bucket/p.h5", "s3://bucket/p.h5: is a URL, and projects behind URLs cannot be opened yet"),
+        ("s3://bucket/p.h5", "s3://bucket/p.h5: is a URL; projects behind URLs can only be read"),
     ],
 )
 def test_a_program_is_not_started_if_its_runs_have_no_place(

@@ -10,7 +10,7 @@ from typing import Any
 
 from aerchive.errors import AlreadyExistsError, InvalidInputError, ReadOnlyError
 from aerchive.limits import use_limits
-from aerchive.paths import local_path
+from aerchive.paths import is_url, local_path
 from aerchive.project.arguments import checked
 from aerchive.project.care.foreign import trust_file, vet_file
 from aerchive.project.care.validate import ValidateReport
@@ -24,6 +24,10 @@ from aerchive.settings import Settings, default_project, load_settings
 from aerchive.storage.commits.superblock import rewritten_text
 from aerchive.storage.medium.known_files import KnownFile
 from aerchive.storage.medium.names import no_such_project
+from aerchive.storage.medium.opening import only_readable
+from aerchive.storage.medium.remote_path import RemotePath
+from aerchive.storage.remote.object import BinaryFile
+from aerchive.storage.remote.opening import open_object, open_url
 from aerchive.storage.vetting import VetReport
 
 _MODES = ("r", "r+", "a", "x")
@@ -83,7 +87,7 @@ class QiskitBridge:
 
 @checked
 def open_path(
-    path: str | os.PathLike[str] | None = None,
+    path: str | os.PathLike[str] | BinaryFile | None = None,
     mode: Mode | None = None,
     *,
     lock_timeout: float | None = None,
@@ -97,7 +101,8 @@ def open_path(
 
     Args:
         path: Path of the project file, in which ``~`` stands for the user's home; ``None``: the project of the
-            settings.
+            settings. Or a URL, such as ``https://...``, ``s3://...`` or another one of fsspec, or an open binary file
+            object; these are only read, in the state that they have now.
         mode: ``"r"`` for reading; ``"r+"`` for writing to an existing file; ``"a"``, the default, for writing, the file
             is made if it is missing; ``"x"`` for writing to a new file, which must not exist. Without a mode, a file
             that this user may not write is opened with ``"r"``.
@@ -113,8 +118,10 @@ def open_path(
             (``"each"``).
 
     Raises:
-        InvalidInputError: There is no such mode, compression or version of QPY, or the path is a folder or a URL.
-        NotFoundError: The mode is ``"r"`` or ``"r+"``, and the file does not exist.
+        InvalidInputError: There is no such mode, compression or version of QPY, or the path is a folder.
+        NotFoundError: The mode is ``"r"`` or ``"r+"``, and the file does not exist; or there is none at the URL.
+        ReadError: The server of the URL does not answer, or sends no parts of files.
+        MissingExtraError: URLs need the extra ``aerchive[remote]``, and those of S3 ``aerchive[s3]``.
         AlreadyExistsError: The mode is ``"x"``, and the file exists.
         FormatError: The file is not a project, or has a newer format.
         IntegrityError: The file is damaged.
@@ -209,6 +216,24 @@ def trust(path: str | os.PathLike[str]) -> KnownFile:
     return trust_file(project_at(path, "r").file)
 
 
+def remote_path(given: str | os.PathLike[str] | BinaryFile) -> RemotePath | None:
+    """The path of a project that is not on this machine, of which the beginning is read; ``None`` for all others.
+
+    Args:
+        given: What the user gave as the project.
+
+    Raises:
+        AerchiveError: It cannot be read, as for `open_path`.
+    """
+    if isinstance(given, RemotePath):
+        return given
+    if isinstance(given, str) and is_url(given):
+        return open_url(given)
+    if not isinstance(given, str | os.PathLike) and hasattr(given, "read") and hasattr(given, "seek"):
+        return open_object(given)
+    return None
+
+
 class Opening:
     """A project at a path for future runs: for each run it is opened with the settings in force at that time.
 
@@ -243,16 +268,18 @@ class Opening:
         """The project; a new object if the settings have changed.
 
         Raises:
-            InvalidInputError: A setting is not valid.
+            InvalidInputError: A setting is not valid, or the path is a URL.
         """
         settings = load_settings()
+        if isinstance(self.path, str):
+            local_path(self.path)  # raises if it is a URL, where no run can be saved
         if self._opened is None or self._opened[0] != settings:
             self._opened = settings, project_at(self.path, **self._given)
         return self._opened[1]
 
 
 def project_at(
-    path: str | os.PathLike[str] | None = None,
+    path: str | os.PathLike[str] | BinaryFile | None = None,
     mode: Mode | None = None,
     *,
     lock_timeout: float | None = None,
@@ -271,7 +298,8 @@ def project_at(
         durability: Time at which runs are committed, as for `open_path`.
 
     Raises:
-        InvalidInputError: A setting is not valid, or the path is a URL.
+        InvalidInputError: A setting is not valid.
+        AerchiveError: The beginning of a file on another machine is read, which may fail as for `open_path`.
     """
     settings = load_settings(lock_timeout=lock_timeout, durability=durability)
     use_limits(settings.limits)
@@ -280,7 +308,15 @@ def project_at(
         if path == default_project():  # the folder of any other project must exist already
             with contextlib.suppress(OSError):  # the first commit reports what is wrong with the folder
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = Path(os.path.realpath(local_path(path)))
+    if (remote := remote_path(path)) is not None:
+        file: Path = remote
+        if mode not in (None, "r"):
+            raise only_readable(remote)
+        mode = "r"
+    elif isinstance(path, str | os.PathLike):
+        file = Path(os.path.realpath(local_path(path)))
+    else:
+        raise InvalidInputError(f"{path!r} is neither a path nor an open binary file; give the name of a project file")
     if mode is None:
         mode = "r" if os.path.exists(file) and not os.access(file, os.W_OK) else "a"
     project = open_project(

@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 
 from aerchive.cli import COMMANDS
 from aerchive.errors import InvalidInputError
+from aerchive.paths import is_url
 
 FileWord = Literal["any", "first", "none"]
 """Which of the words of a command line may be the project file: any, only the first, or none of them."""
@@ -72,7 +73,9 @@ class Command(click.Command):
 
 
 def is_project_name(word: str) -> bool:
-    """Whether a word names a project file: by its suffix, or because there is such an HDF5 file."""
+    """Whether a word names a project file: by its suffix, as a URL, or because there is such an HDF5 file."""
+    if is_url(word):
+        return True
     if word.lower().endswith((".h5", ".hdf5")) and not any(map(str.isspace, word)):
         return True
     try:

@@ -23,6 +23,8 @@ from aerchive.project.spooling.mover import SpoolMover
 from aerchive.project.spooling.spools import Spools
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.filesystems import no_permission
+from aerchive.storage.medium.opening import only_readable
+from aerchive.storage.medium.remote_path import RemotePath
 
 logger = logging.getLogger("aerchive")
 
@@ -122,6 +124,8 @@ class ProjectParts:
         Raises:
             ReadOnlyError: The project is open only for reading.
         """
+        if isinstance(self.path, RemotePath):
+            raise only_readable(self.path)
         if self.mode == "r" and self.path.exists() and not os.access(self.path, os.W_OK):
             raise ReadOnlyError(no_permission(self.path))
         if self.mode == "r":

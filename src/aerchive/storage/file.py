@@ -30,14 +30,14 @@ from aerchive.errors import (
 from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.commits.copying import Progress, copy_state
 from aerchive.storage.commits.creation import NewFile, make_empty, new_file, writable_folder
-from aerchive.storage.commits.journal import Journal, find_journal
+from aerchive.storage.commits.journal import Journal, find_journal, may_have_journal
 from aerchive.storage.commits.overlay import Overlay
 from aerchive.storage.commits.read_file import ReadFile
 from aerchive.storage.commits.recovery import recover
 from aerchive.storage.commits.replacing import Replacement, replacement
 from aerchive.storage.commits.superblock import Superblock, check_superblock, read_superblock, rewritten_text
 from aerchive.storage.hdf5.attributes import read_attribute
-from aerchive.storage.hdf5.nodes import root_group
+from aerchive.storage.hdf5.nodes import Guard, guarded_file, root_group
 from aerchive.storage.hdf5.opening import check_header, open_hdf5
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium import known_files
@@ -48,6 +48,8 @@ from aerchive.storage.medium.filesystems import LockTrial
 from aerchive.storage.medium.interrupts import check_interrupt, deferred_interrupts
 from aerchive.storage.medium.names import check_length
 from aerchive.storage.medium.opening import Stamp, open_file, stamp_of
+from aerchive.storage.medium.parts import parts_of
+from aerchive.storage.part_vetting import admit_parts, guard_of
 from aerchive.storage.sessions import ReadSession, WriteSession
 from aerchive.storage.vetting import admit, must_be_vetted
 
@@ -164,7 +166,7 @@ class ProjectFile:
     def _is_project(fd: int, path: str) -> bool:
         """Whether a file is a project, as far as can be seen without its lock; raises if it certainly is not."""
         superblock = _own_superblock(fd, path)
-        if _may_have_journal(fd, superblock) or must_be_vetted(fd, path):
+        if may_have_journal(fd, superblock) or must_be_vetted(fd, path):
             return False
         with contextlib.suppress(IntegrityError), open_hdf5(ReadFile(fd, None), h5f.ACC_RDONLY, path) as file:
             check_header(file, path)
@@ -244,10 +246,13 @@ class ProjectFile:
         # An interrupt inside one of HDF5's callbacks would be turned into another exception, or lost.
         with deferred_interrupts(), self._reading() as (fd, journal):
             with disk_errors(path):
-                admit(fd, path)
+                guard = _admitted(fd, path)
                 source, is_rewritten = ReadFile(fd, journal), read_superblock(fd, path).is_rewritten(fd)
             try:
-                with open_hdf5(source, h5f.ACC_RDONLY, path, is_rewritten=is_rewritten) as file:
+                with contextlib.ExitStack() as opened:
+                    file = opened.enter_context(open_hdf5(source, h5f.ACC_RDONLY, path, is_rewritten=is_rewritten))
+                    if guard is not None:
+                        opened.enter_context(guarded_file(file, guard))
                     self._check_header(file, fd, journal)
                     root = HDF5Group(root_group(file, path), fd, "", path)
                     yield ReadSession(root, fd, journal, is_rewritten=is_rewritten)
@@ -307,7 +312,7 @@ class ProjectFile:
         with self._access.opened(os.O_RDONLY, exclusive=False) as fd:
             with disk_errors(path):
                 superblock = read_superblock(fd, path)
-                journal = find_journal(fd, superblock, path) if _may_have_journal(fd, superblock) else None
+                journal = find_journal(fd, superblock, path) if may_have_journal(fd, superblock) else None
                 if journal is None:
                     check_superblock(superblock, disk().size(fd), path)
             yield fd, journal
@@ -643,6 +648,16 @@ class LockedFile(ProjectFile):
         self._access = AccessByDescriptor(like._access, fd)
 
 
+def _admitted(fd: int, path: str) -> Guard | None:
+    """Vets a file before HDF5 opens it; returns a function that vets the nodes of one that is on another machine."""
+    parts = parts_of(fd)
+    if parts is None or known_files.find(fd, path) is not None:
+        admit(fd, path)
+        return None
+    admit_parts(parts, fd, path)
+    return guard_of(fd, path)
+
+
 def _own_superblock(fd: int, path: str) -> Superblock:
     """Reads the superblock of a file that is to be written.
 
@@ -658,7 +673,3 @@ def _own_superblock(fd: int, path: str) -> Superblock:
     with open_hdf5(ReadFile(fd, None), h5f.ACC_RDONLY, path, is_rewritten=True) as file:
         check_header(file, path)
     raise ReadOnlyError(rewritten_text(path))
-
-
-def _may_have_journal(fd: int, superblock: Superblock) -> bool:
-    return superblock.is_flagged or not superblock.is_whole or disk().size(fd) != superblock.end

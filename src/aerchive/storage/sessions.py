@@ -19,7 +19,7 @@ from aerchive.storage.commits.journal import Journal
 from aerchive.storage.commits.superblock import read_superblock
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.node_copying import NodeCopier
-from aerchive.storage.hdf5.nodes import open_node, root_group
+from aerchive.storage.hdf5.nodes import Dataset, open_node, root_group
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.hdf5.table import (
     CHANGES,
@@ -37,6 +37,7 @@ from aerchive.storage.hdf5.writer import (
     move,
     open_group,
     require_group,
+    unlink,
     write_attributes,
 )
 
@@ -87,12 +88,14 @@ class ReadSession:
 
     def table(self, name: str) -> TableReader:
         """A table in the root group."""
-        return TableReader(self.root.open_table(name), self.root.where(name), fd=self.fd if self.is_plain else None)
+        fd = self.fd if self.is_plain else None
+        return TableReader(self.root.open_table(name), self.root.where(name), fd=fd, is_fixed=True)
 
     def column(self, name: str) -> TableReader:
         """A column beside the catalogue."""
         group = self.root.group(layout.COLUMNS)
-        return TableReader(group.open_table(name), group.where(name), fd=self.fd if self.is_plain else None)
+        fd = self.fd if self.is_plain else None
+        return TableReader(group.open_table(name), group.where(name), fd=fd, is_fixed=True)
 
 
 class WriteSession:
@@ -244,8 +247,8 @@ class WriteSession:
 
     def append_rows(self, name: str, rows: np.ndarray[Any, Any]) -> None:
         """Adds rows to a table in the root group, and adds an entry to the table's list of changes."""
+        table = self._with_room(name, len(rows))
         self.has_new_rows = True
-        table = self.root.open_table(name)
         first = table.what.shape[0]
         append_rows(table.dsid, rows)
         self._note_change(name, first, rows)
@@ -262,6 +265,33 @@ class WriteSession:
         if not self.has(name):
             create_table(self._root, name, rows.dtype, chunk_rows)
         append_rows(self.root.open_table(name).dsid, rows)
+
+    def _with_room(self, name: str, number: int) -> Dataset:
+        """A table in the root group, written anew with larger chunks if more rows would take more than two chunks.
+
+        Its list of changes is copied with it, into as large chunks, so that both lie together in the file.
+        """
+        table = self.root.open_table(name)
+        length, chunk = table.what.shape[0], table.what.chunk
+        wanted = layout.rows_of_chunk(length + number)
+        if chunk is None or wanted <= chunk[0]:
+            return table
+        rows = self.table(name).rows()
+        self._copy_changes(name + layout.CHANGES_SUFFIX, max(wanted, layout.CHANGES_CHUNK_ROWS))
+        unlink(self._root, name)
+        grown = create_table(self._root, name, table.what.dtype, wanted)
+        if length:
+            append_rows(grown.dsid, rows)
+        return self.root.open_table(name)
+
+    def _copy_changes(self, name: str, chunk_rows: int) -> None:
+        """Writes a list of changes anew with larger chunks; one that cannot be read is left as it is."""
+        with contextlib.suppress(AerchiveError):
+            known = self.table(name)
+            if known.dtype == CHANGES:
+                rows = known.rows()
+                unlink(self._root, name)
+                append_rows(create_table(self._root, name, CHANGES, chunk_rows).dsid, rows)
 
     def replace_row(self, name: str, number: int, row: np.ndarray[Any, Any]) -> None:
         """Replaces one row of a table in the root group, and adds an entry to the table's list of changes."""

@@ -30,7 +30,7 @@ from aerchive.text import fit_text, json_text
 _MOST_FINDINGS = 50
 _PAGE = 4096
 _CACHE_BYTES = 2 * 1024 * 1024
-_PIECE_BYTES = 1024 * 1024
+_PIECE_BYTES = 8 * 1024 * 1024
 _TRIAL = b"aerchive-vetting"
 """Name of the groups that are made in the overlay, which is thrown away."""
 _SHARED_DEPTHS = {layout.RUNS: 2, layout.OBJECTS: 3, layout.DELETED: 2, layout.ATTACHMENTS: 1, layout.COLUMNS: 1}
@@ -39,7 +39,7 @@ _BEHIND_THE_END = "addr overflow"
 """What HDF5 says of an address behind the end of the file."""
 _COLUMNS = frozenset({"path", "name", "tags", "deleted", "crc32"})
 """The columns of the catalogue that are compared with the runs."""
-_HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError)
+HDF5_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def vet(fd: int, path: str) -> dict[str, Any]:
@@ -59,27 +59,21 @@ def vet(fd: int, path: str) -> dict[str, Any]:
     journal = find_journal(fd, superblock, path)
     end = superblock.end if journal is None else journal.new.end
     source = ReadFile(fd, journal)
-    walk = _Walk(path, end)
+    walk = Walk(path, end)
     try:
         rewritten = superblock.is_rewritten(fd)
         with open_hdf5(source, h5f.ACC_RDONLY, path, is_rewritten=rewritten) as file:
-            _keep_little(file)
+            keep_little(file)
             walk.run(root_group(file, path))
         if not rewritten:  # such a file is never written
             with open_hdf5(_Scratch(fd, journal), h5f.ACC_RDWR, path) as file:
                 walk.change(root_group(file, path))
-    except (AerchiveError, *_HDF5_ERRORS) as error:
+    except (AerchiveError, *HDF5_ERRORS) as error:
         walk.note_damage("/", error)
-    return {
-        "nodes": walk.nodes,
-        "runs": walk.runs,
-        "uuid": walk.uuid,
-        "findings": walk.findings,
-        "mixture": walk.mixture,
-    }
+    return walk.found()
 
 
-def _keep_little(file: h5f.FileID) -> None:
+def keep_little(file: h5f.FileID) -> None:
     """Bounds the metadata that HDF5 keeps, because each node is visited once."""
     config = file.get_mdc_config()
     config.set_initial_size, config.initial_size = True, _CACHE_BYTES
@@ -129,7 +123,7 @@ class _Scratch(ReadFile):
         """Does nothing."""
 
 
-class _Walk:
+class Walk:
     """One walk through all nodes of a file.
 
     Args:
@@ -184,9 +178,19 @@ class _Walk:
             return work(*arguments)
         except AerchiveError as error:
             self.note(name, error)
-        except _HDF5_ERRORS as error:
+        except HDF5_ERRORS as error:
             self.note_damage(name, error)
         return None
+
+    def found(self) -> dict[str, Any]:
+        """What `vet` returns."""
+        return {
+            "nodes": self.nodes,
+            "runs": self.runs,
+            "uuid": self.uuid,
+            "findings": self.findings,
+            "mixture": self.mixture,
+        }
 
     @property
     def runs(self) -> int:
@@ -198,10 +202,22 @@ class _Walk:
         uuid = read_attribute(root, "project_uuid", self._path)
         self.uuid = uuid if isinstance(uuid, str) else ""
         self._seen.add(int(h5o.get_info(root).addr))
-        waiting: list[tuple[h5g.GroupID | None, bytes, str]] = [(None, b"", "")]
+        self.visit(root, "")
+        if self._widths:
+            self._compare()
+
+    def visit(self, node: Any, name: str) -> None:
+        """Visits a node that is open, and all below it that were not visited yet.
+
+        Args:
+            node: The node.
+            name: Its path, with a slash before each name.
+        """
+        first = node
+        waiting: list[tuple[h5g.GroupID | None, bytes, str]] = [(None, b"", name)]
         while waiting:
             parent, key, name = waiting.pop()
-            node = root if parent is None else self._try(name, h5o.open, parent, key)
+            node = first if parent is None else self._try(name, h5o.open, parent, key)
             if node is None:
                 continue
             self.nodes += 1
@@ -213,8 +229,30 @@ class _Walk:
                 self._try(name, self._dataset, node, name)
             else:
                 self.note(name, "is neither a group nor a dataset")
-        if self._widths:
-            self._compare()
+
+    def visit_part(self, root: h5g.GroupID, path: str, *, lists: bool) -> None:
+        """Visits one node and what is below it; of a group that many runs share, only the group itself.
+
+        Args:
+            root: The root group.
+            path: Path of the node, without slashes around it.
+            lists: Whether the members of such a group are listed.
+        """
+        node: Any = root
+        for name in path.split("/") if path else ():
+            key = name.encode("utf-8", "surrogateescape")
+            if not isinstance(node, h5g.GroupID) or not node.links.exists(key):
+                return
+            if node.links.get_info(key).type != h5l.TYPE_HARD:
+                return
+            node = h5o.open(node, key)
+        if is_shared(path):
+            self._attributes(node)
+            if lists and isinstance(node, h5g.GroupID):
+                h5o.get_info(node)
+                node.links.iterate(lambda _key, _info: None, info=True)
+        else:
+            self.visit(node, f"/{path}")
 
     def _compare(self) -> None:
         """Compares the runs with the catalogue; runs that cannot be read are damaged, and are not compared."""
@@ -350,6 +388,18 @@ class _Walk:
         space = dataset.get_space()
         space.select_hyperslab((first,), (1,))
         dataset.write(h5s.create_simple((1,)), space, np.zeros(1, dtype), dataset.get_type())
+
+
+def is_shared(path: str) -> bool:
+    """Whether a path is that of the root, or of a folder whose members belong to different runs."""
+    first, *rest = path.split("/")
+    return not first or len(rest) < _SHARED_DEPTHS.get(first, 0)
+
+
+def part_of(path: str) -> str:
+    """The part of a project to which a path belongs: a run, a shared object, a table, or a folder of them."""
+    first, *rest = path.split("/")
+    return "/".join([first, *rest[: _SHARED_DEPTHS.get(first, 0)]])
 
 
 def _below(name: str, key: bytes) -> str:

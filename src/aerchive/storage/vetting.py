@@ -18,7 +18,8 @@ from aerchive.settings import load_settings
 from aerchive.storage.medium import known_files
 from aerchive.storage.medium.known_files import KnownFile
 from aerchive.storage.medium.limited_child import ChildError, ChildLimits, ChildStartError, run_limited
-from aerchive.storage.medium.opening import Stamp, open_file, stamp_of
+from aerchive.storage.medium.opening import Stamp, only_here, open_file, stamp_of
+from aerchive.storage.medium.remote_path import RemotePath
 
 _CHILD = "aerchive.storage.vet_child", "vet"
 _FIRST_FD = 3
@@ -81,9 +82,9 @@ def vet(fd: int, path: str) -> VetReport:
     try:
         found = run_limited(*_CHILD, [own, path], _limits(fd)._replace(opens_files=False), [own])
         check_unchanged(fd, before, path)
-        return _report(path, found)
+        return report_of(path, found)
     except ChildError as error:
-        raise _unsafe(path, "HDF5 read its structure", error) from error
+        raise unsafe(path, "HDF5 read its structure", error) from error
     finally:
         os.close(own)
 
@@ -151,25 +152,38 @@ def limited_child(path: Path, module: str, arguments: Sequence[Any], when: str) 
 
     Raises:
         UnsafeContentError: The child crashed, or took too much memory or time.
+        InvalidInputError: The file is on another machine.
     """
+    if isinstance(path, RemotePath):
+        raise only_here(path, when)
     fd = open_file(path, os.O_RDONLY)
     try:
         return run_limited(module, "answer", arguments, _limits(fd, *_VERIFY_RATIOS))
     except ChildError as error:
-        raise _unsafe(str(path), when, error) from error
+        raise unsafe(str(path), when, error) from error
     finally:
         os.close(fd)
 
 
 def _limits(fd: int, ratio: int = 1, memory_ratio: int = 1) -> ChildLimits:
-    settings = load_settings()
     status = os.fstat(fd)
-    stored = max(status.st_blocks * 512, min(status.st_size, _MOST_UNSURE_BYTES))
+    return limits_of_bytes(max(status.st_blocks * 512, min(status.st_size, _MOST_UNSURE_BYTES)), ratio, memory_ratio)
+
+
+def limits_of_bytes(stored: int, ratio: int = 1, memory_ratio: int = 1) -> ChildLimits:
+    """The limits of a child that reads a file.
+
+    Args:
+        stored: Bytes of the file that are on the disk, or can be fetched.
+        ratio: How much more time it may take than vetting.
+        memory_ratio: How much more memory it may take than vetting.
+    """
+    settings = load_settings()
     cpu_s = math.ceil(settings.vet_time * (1 + stored / _MIB) * ratio)
     return ChildLimits(cpu_s, max(_LEAST_WALL_S, cpu_s * _WALL_RATIO), settings.vet_memory * memory_ratio)
 
 
-def _report(path: str, found: dict[str, Any]) -> VetReport:
+def report_of(path: str, found: dict[str, Any]) -> VetReport:
     """The report from the answer of a child, which the file may have made its own.
 
     Raises:
@@ -185,7 +199,14 @@ def _report(path: str, found: dict[str, Any]) -> VetReport:
     return report
 
 
-def _unsafe(path: str, when: str, error: ChildError) -> AerchiveError:
+def unsafe(path: str, when: str, error: ChildError) -> AerchiveError:
+    """The error for a file that a child could not read.
+
+    Args:
+        path: The file.
+        when: What the child did, as ``HDF5 read its structure``.
+        error: What became of it.
+    """
     if isinstance(error, ChildStartError):
         return ReadError(
             f"{path}: not opened, because a process of its own, in which it is looked at first, {error}. Free memory "

@@ -205,7 +205,7 @@ def test_a_replaced_table_is_another_one(path: Path) -> None:
 def broken_index(path: Path) -> None:
     """HDF5 opens the table, and finds none of its chunks."""
     content = bytearray(path.read_bytes())
-    content[content.index(b"EAHD") + 8] ^= 255
+    content[content.rindex(b"EAHD") + 8] ^= 255
     path.write_bytes(content)
 
 
@@ -267,3 +267,31 @@ def test_a_table_of_holes_is_not_read_but_one_whose_blocks_are_counted_late(
     os.truncate(path, 2**30)
     with project_file(path).read() as session, pytest.raises(UnsafeContentError, match="the limit 'sparse_ratio'"):
         session.table(CATALOGUE)
+
+
+@pytest.mark.parametrize("step", [1, 50, 700])
+def test_a_catalogue_has_at_most_two_chunks_however_it_grew(path: Path, step: int) -> None:
+    number = 700 if step > 1 else 140
+    for first in range(0, number, step):
+        with project_file(path).write(CREATED) as session:
+            session.append_rows(CATALOGUE, rows(first, min(step, number - first)))
+            session.replace_row(CATALOGUE, first, rows(first, 1))
+        with project_file(path).read() as session:
+            table = session.table(CATALOGUE)
+            assert len(table) <= 2 * session.root.open_table(CATALOGUE).what.chunk[0]
+            assert table.rows().tobytes() == rows(0, len(table)).tobytes()
+            assert session.table("catalogue.changes").last()["row"].tolist() == [first]
+    with h5py.File(path) as file:
+        assert file[CATALOGUE].id.get_num_chunks() <= 2
+        assert "deleted" not in file
+
+
+def test_what_each_opening_reads_of_the_root_lies_together(path: Path) -> None:
+    for first in range(0, 300, 100):
+        with project_file(path).write(CREATED) as session:
+            session.append_rows(CATALOGUE, rows(first, 100))
+            session.write_run(f"runs/2026-11-{first // 100 + 10}", "run", GroupDraft({"encoding": "run"}), "owner")
+            session.put_default(f"runs/2026-11-{first // 100 + 10}/run")
+    with record_reads() as log, project_file(path).read() as session:
+        session.root.group("runs/2026-11-12/run")
+    assert len(log.extents) < 20

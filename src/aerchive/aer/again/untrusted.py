@@ -17,6 +17,8 @@ from aerchive.project.project import open_project
 from aerchive.project.run import Run
 from aerchive.settings import load_settings
 from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
+from aerchive.storage.medium.opening import only_here
+from aerchive.storage.medium.remote_path import RemotePath
 
 _CHILD = "aerchive.aer.child", "run_again"
 _AGAIN = "again.h5"
@@ -98,6 +100,8 @@ def _remove(folder: Path) -> None:
 
 
 def _ask(run: Run, take_resources: bool, target: str) -> dict[str, Any]:
+    if isinstance(run.project.file.path, RemotePath):
+        raise only_here(run.project.file.path, "a run is run again in a process of its own")
     settings = load_settings()
     seconds = math.ceil(settings.untrusted_time)
     file_bytes = _MOST_RESULT_BYTES if target else _LEAST_FILE_BYTES

@@ -10,6 +10,8 @@ from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium import known_files
 from aerchive.storage.medium.known_files import KnownFile
 from aerchive.storage.medium.opening import open_file, stamp_of
+from aerchive.storage.medium.parts import parts_of
+from aerchive.storage.part_vetting import vet_whole
 from aerchive.storage.vetting import VetReport, admit, check_unchanged, vet
 
 
@@ -42,7 +44,8 @@ def _is_own(fd: int, path: Path) -> bool:
 def vet_file(file: ProjectFile) -> VetReport:
     """Vets a file, whether it is known or not; see `aerchive.vet`."""
     with file.without_writers() as held:
-        report = vet(held.fd, str(file.path))
+        parts = parts_of(held.fd)
+        report = vet(held.fd, str(file.path)) if parts is None else vet_whole(parts, held.fd, str(file.path))
         known = known_files.find(held.fd, str(file.path))
         if known is None or not known.is_own:
             known_files.keep(held.fd, str(file.path), "vetted", report.uuid, report.mixture)
@@ -53,7 +56,11 @@ def trust_file(file: ProjectFile) -> KnownFile:
     """Trusts a file in its present state; see `aerchive.trust`."""
     with file.without_writers() as held:
         before = stamp_of(os.fstat(held.fd))
-        admit(held.fd, str(file.path))
+        parts = parts_of(held.fd)
+        if parts is None:
+            admit(held.fd, str(file.path))
+        else:
+            vet_whole(parts, held.fd, str(file.path))
         with held.read() as session:
             uuid = session.root.attribute("project_uuid")
         check_unchanged(held.fd, before, str(file.path))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.errors import NotFoundError, ProjectLockedError
+from aerchive.errors import InvalidInputError, NotFoundError, ProjectLockedError
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue
 from aerchive.models.status import WITHOUT_DATA
@@ -23,6 +23,7 @@ from aerchive.project.finding.search import Search, point_clause, wanted_values
 from aerchive.project.finding.sweep import PointTable, sweep_columns, wanted_counts
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.opening import Stamp, stamp_of
+from aerchive.storage.medium.remote_path import RemotePath
 
 _AT_ONCE = 100
 """Number of runs that are read in one opening of the file, and make one table; other processes may write in between."""
@@ -39,12 +40,17 @@ class Follower:
         where: As for `aerchive.Project.follow`.
 
     Raises:
-        InvalidInputError: A condition or the name of an outcome cannot be read.
+        InvalidInputError: A condition or the name of an outcome cannot be read; or the project is on another machine.
     """
 
     def __init__(
         self, file: ProjectFile, search: Search, x: Sequence[str], y: Sequence[str], where: str | None
     ) -> None:
+        if isinstance(file.path, RemotePath):
+            raise InvalidInputError(
+                f"{file.path}: is read in the state in which it was opened, so that no new runs come; open it again to "
+                "see new ones"
+            )
         self._file = file
         self._search = search
         self._x, self._y = x, y

@@ -71,7 +71,10 @@ class Spools:
         return self._own(0)
 
     def _own(self, number: int) -> Spool:
-        return spool_of(self._prefixes[number], self._file.path, self._file.new_mode)
+        path = Path(
+            os.fspath(self._file.path)
+        )  # spools live as long as the process, and must not keep what was fetched
+        return spool_of(self._prefixes[number], path, self._file.new_mode)
 
     # -- looking
 

@@ -254,6 +254,7 @@ class GroupDraft:
         links: Datasets of the same run that the group links to: name of the dataset, by name of the link.
         mutable: Whether the group is left out of the digest of the immutable core; it then gets a digest of its own.
         absent: Digests of datasets that the group of a run lacks, which the digest of the run counts, by name.
+        room: Room in its header for members that are added later, in bytes.
     """
 
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
@@ -263,6 +264,7 @@ class GroupDraft:
     links: Mapping[str, str] = field(default_factory=dict)
     mutable: bool = False
     absent: Mapping[str, str] = field(default_factory=dict)
+    room: int = 0
 
 
 @dataclass(frozen=True)

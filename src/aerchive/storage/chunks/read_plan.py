@@ -6,7 +6,7 @@ import contextlib
 import functools
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
@@ -118,6 +118,8 @@ class ReadPlan:
                 note_read(location.address, location.nbytes)
         is_large = sum(location.nbytes for location in self.locations) >= _IN_THREADS_BYTES
         locations, number = (self._announced(fd), len(self.locations)) if is_large else (self.locations, 1)
+        if not is_large:
+            self._expect(fd, self.locations)
         fill = functools.partial(self._fill, fd, out)
         with contextlib.closing(in_order(fill, locations, number, together=_TOGETHER)) as filled:
             for _ in filled if watch is None else watch(filled, len(self.locations)):
@@ -220,11 +222,18 @@ class ReadPlan:
     def _announced(self, fd: int) -> Iterator[ChunkLocation]:
         """Yields `locations`, and tells the system of each a few chunks before it is read."""
         for number, location in enumerate(self.locations):
+            if number % _AHEAD == 0:
+                self._expect(fd, self.locations[number : number + _AHEAD])
             for next_one in self.locations[0 if number == 0 else number + _AHEAD : number + _AHEAD + 1]:
                 if next_one.nbytes:
                     with disk_errors(self.where):
                         disk().will_read(fd, next_one.address, next_one.nbytes)
             yield location
+
+    def _expect(self, fd: int, locations: Sequence[ChunkLocation]) -> None:
+        """Has chunks that are read next fetched together, if the file is on another machine."""
+        with disk_errors(self.where):
+            disk().expect(fd, [(location.address, location.nbytes) for location in locations if location.nbytes])
 
     def _fill(self, fd: int, out: NDArray[Any], location: ChunkLocation) -> None:
         """Reads a chunk into its part of ``out``; directly, if that part is contiguous and has the stored dtype."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from aerchive.storage.commits.journal import Journal
 from aerchive.storage.medium.disk import disk, read_bytes
 from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.storage.medium.parts import parts_of
 
 Progress = Callable[[int, int], None]
 """A function called with the number of bytes copied so far and the total number of bytes."""
@@ -36,8 +37,9 @@ def copy_state(source: int, target: int, end: int, journal: Journal | None, prog
         KeyboardInterrupt: The user has pressed Ctrl-C.
     """
     port = disk()
-    if not _clone(source, target):
-        _copy(source, target, end, progress)
+    is_here = parts_of(source) is None
+    if not is_here or not _clone(source, target):
+        _copy(source, target, end, progress, in_kernel=is_here)
     port.truncate(target, end)
     if journal is not None:
         for offset, data in ((0, journal.new.raw), *journal.changes):
@@ -54,8 +56,8 @@ def _clone(source: int, target: int) -> bool:
     return False
 
 
-def _copy(source: int, target: int, end: int, progress: Progress | None) -> None:
-    done, in_kernel = 0, True
+def _copy(source: int, target: int, end: int, progress: Progress | None, *, in_kernel: bool) -> None:
+    done = 0
     while done < end:
         check_interrupt()
         size = min(_PIECE_BYTES, end - done)

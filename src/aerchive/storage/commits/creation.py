@@ -20,7 +20,7 @@ from aerchive.storage.commits.pages import root_draft
 from aerchive.storage.commits.superblock import forget_extension_times
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.table import create_table
-from aerchive.storage.hdf5.writer import DraftWriter
+from aerchive.storage.hdf5.writer import DraftWriter, write_attributes
 from aerchive.storage.medium import known_files
 from aerchive.storage.medium.disk import sync_folder
 from aerchive.storage.medium.locks import NO_LOCKS, lock, unlock
@@ -106,6 +106,11 @@ class NewFile:
                 self.temporary.unlink()
 
 
+_ROOM = "room"
+_ROOM_BYTES = 1536
+"""Size of an attribute that is written into the header of the root and removed at once, so that its room is left."""
+
+
 def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype: np.dtype[Any]) -> None:
     """Writes a project without runs into a file.
 
@@ -120,6 +125,8 @@ def make_empty(path: Path, header: Mapping[str, AttributeValue], catalogue_dtype
     try:
         with _created(path) as file:
             root = h5py.h5g.open(file, b"/")
+            write_attributes(root, {_ROOM: " " * _ROOM_BYTES})
+            h5py.h5a.delete(root, _ROOM.encode())
             DraftWriter(root).write_root(root_draft(header))
             create_table(root, layout.CATALOGUE, catalogue_dtype, layout.CATALOGUE_CHUNK_ROWS)
     except IntegrityError as error:  # a new file is not damaged

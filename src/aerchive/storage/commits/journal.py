@@ -82,6 +82,16 @@ def digest_of(fd: int, start: int, stop: int) -> bytes:
     return digest.digest()
 
 
+def may_have_journal(fd: int, superblock: Superblock) -> bool:
+    """Whether a file can have a journal at its end, as far as its size and its superblock say.
+
+    Args:
+        fd: File descriptor of the file.
+        superblock: Its superblock.
+    """
+    return superblock.is_flagged or not superblock.is_whole or disk().size(fd) != superblock.end
+
+
 def find_journal(fd: int, superblock: Superblock, path: str) -> Journal | None:
     """The complete journal of an interrupted commit, or ``None``.
 

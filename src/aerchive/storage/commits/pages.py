@@ -12,6 +12,9 @@ from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDr
 _FOLDER = Path(__file__).parents[2] / "pages"
 _READER = "read_without_aerchive.py"
 
+_DAYS_ROOM = 64 * 32
+"""Room for the links to the folders of 64 days. Without it each has a continuation of the header of its own."""
+
 
 def root_draft(header: Mapping[str, AttributeValue]) -> GroupDraft:
     """The root group of a new project: its attributes, the pages, and an empty group for runs.
@@ -24,7 +27,7 @@ def root_draft(header: Mapping[str, AttributeValue]) -> GroupDraft:
     return GroupDraft(
         header,
         {layout.README: lines_dataset(readme)},
-        {layout.RUNS: GroupDraft(), layout.FORMAT_PAGES: GroupDraft(datasets=_format_pages())},
+        {layout.RUNS: GroupDraft(room=_DAYS_ROOM), layout.FORMAT_PAGES: GroupDraft(datasets=_format_pages())},
     )
 
 

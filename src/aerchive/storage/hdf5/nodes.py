@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t, h5z
+from h5py import h5a, h5d, h5f, h5g, h5i, h5l, h5o, h5p, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, IntegrityError, NotFoundError, UnsafeContentError
@@ -87,6 +87,39 @@ def rewritten_file(file: h5f.FileID) -> Iterator[None]:
         _rewritten.discard(number)
 
 
+Guard = Callable[[str, bool], None]
+"""A function that is called before a node is opened, with its path, and before the members of a group are listed, with
+the path of the group and ``True``. The path ``/`` stands for all nodes. It may raise."""
+_guards: dict[int, Guard] = {}
+"""The functions by the identifiers of the open files."""
+
+
+@contextlib.contextmanager
+def guarded_file(file: h5f.FileID, guard: Guard) -> Iterator[None]:
+    """Has a function called while the block runs before nodes of an open file are parsed."""
+    _guards[file.id] = guard
+    try:
+        yield
+    finally:
+        del _guards[file.id]
+
+
+def _announce(group: h5g.GroupID, name: str, where: Where, *, lists: bool = False) -> None:
+    """Calls the guard of the file, if it has one, before HDF5 looks at a member or at all members of a group."""
+    if not _guards:
+        return
+    with hdf5_errors(where):
+        guard = _guards.get(h5i.get_file_id(group).id)  # HDF5 need not read anything for that
+        path = h5i.get_name(group) if guard is not None else None
+    if guard is None:
+        return
+    if path is None:
+        guard("/", False)  # HDF5 does not know the path, so that it may be any
+    else:
+        folder = path.decode("utf-8", "surrogateescape").strip("/")
+        guard("/".join(part for part in (folder, name) if part), lists)
+
+
 def is_rewritten(node: Any, where: Where) -> bool:
     """Whether an open node lies in a file that another program has rewritten; see `rewritten_file`."""
     if not _rewritten:
@@ -109,6 +142,7 @@ def has_member(group: h5g.GroupID, name: str, where: Where) -> bool:
     if name in ("", ".") or "/" in name or "\0" in name:
         return False
     key = name.encode("utf-8", "surrogatepass")
+    _announce(group, name, where)
     with hdf5_errors(where):
         return bool(group.links.exists(key))
 
@@ -145,6 +179,7 @@ def members_of(group: h5g.GroupID, where: Where) -> dict[str, Member]:
         return True if len(found) > most else None
 
     most = limits().members
+    _announce(group, "", where, lists=True)
     with hdf5_errors(where):
         group.links.iterate(note, info=True)
     if len(found) > most:
@@ -175,6 +210,7 @@ def open_node(group: h5g.GroupID, name: str, where: Where, member: Member | None
         raise NotFoundError(f"{where}: no such {what}")
     if not member.is_hard:
         raise UnsafeContentError(f"{where}: {_LINK}")
+    _announce(group, name, where)
     key = name.encode("utf-8", "surrogatepass")
     with hdf5_errors(where):
         return h5o.open(group, key)

@@ -16,6 +16,8 @@ from aerchive.storage.hdf5.attributes import read_attribute
 from aerchive.storage.hdf5.errors import hdf5_errors
 from aerchive.storage.hdf5.nodes import rewritten_file, root_group
 
+_CACHE_SLOTS = 521
+"""HDF5's own number of places in its cache of chunks, which has no bytes here."""
 _opens = threading.RLock()
 """Held while the folders of plugins are taken away; re-entrant, for a finalizer that runs inside."""
 os.register_at_fork(before=_opens.acquire, after_in_parent=_opens.release, after_in_child=_opens.release)
@@ -36,6 +38,8 @@ def open_hdf5(fileobj: object, flags: int, path: str, *, is_rewritten: bool = Fa
     properties.set_fclose_degree(h5f.CLOSE_STRONG)
     properties.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
     properties.set_fileobj_driver(h5fd.fileobj_driver, fileobj)
+    if flags == h5f.ACC_RDWR:
+        properties.set_cache(0, _CACHE_SLOTS, 0, 1.0)  # else a new row would read and write its whole chunk
     with _without_plugins(), hdf5_errors(path):
         file = h5f.open(os.fsencode(path), flags, fapl=properties)  # the name is only for messages of `hdf5_errors`
     try:

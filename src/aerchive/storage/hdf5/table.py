@@ -33,6 +33,8 @@ _MOST_ROWS = 2**32 - 1
 """HDF5 finds no room for a chunk with a greater number, and says so only when it closes the table."""
 _READ_DIRECTLY = 512
 """From this number of rows on, chunks are read without HDF5, which would call back to Python for each chunk."""
+_FEW_CHUNKS = 4
+"""Up to this number of chunks, their addresses are found as fast as one of them, and no chunk is read whole."""
 
 
 def create_table(parent: h5g.GroupID, name: str, dtype: np.dtype[Any], chunk_rows: int) -> Dataset:
@@ -55,16 +57,18 @@ class TableReader:
         where: File and path of the table, for messages.
         fd: File descriptor of the file; ``None`` if a journal or a write session holds changes of the table, so that
             HDF5 sees other bytes than the file has.
+        is_fixed: Whether no row is written while the reader is in use; then also single rows are read without HDF5.
 
     Attributes:
         where: File and path of the table.
         dtype: The dtype of the rows.
     """
 
-    def __init__(self, table: Dataset, where: str, *, fd: int | None = None) -> None:
+    def __init__(self, table: Dataset, where: str, *, fd: int | None = None, is_fixed: bool = False) -> None:
         self._dsid = table.dsid
         self._chunk = table.what.chunk
         self._fd = fd
+        self._is_fixed = is_fixed
         self.where = where
         self.dtype = table.what.dtype
         self._length = table.what.shape[0]
@@ -121,7 +125,8 @@ class TableReader:
             rows: The array to be filled, shape ``(number,)``, of this table's dtype, contiguous and all zero.
             first: Number of the first row to read.
         """
-        if len(rows) < _READ_DIRECTLY or not self._read_directly(rows, first):
+        has_few_chunks = self._is_fixed and self._chunk is not None and len(self) <= _FEW_CHUNKS * self._chunk[0]
+        if (len(rows) < _READ_DIRECTLY and not has_few_chunks) or not self._read_directly(rows, first):
             self._read(rows, first)
 
     def _read(self, rows: NDArray[Any], first: int) -> None:
@@ -137,14 +142,19 @@ class TableReader:
             return False
         size = self.dtype.itemsize
         view = rows.view(np.uint8).data
+        wanted: list[tuple[int, memoryview]] = []
         for start, number, address in self._pieces:
             low, high = max(start, first), min(start + number, first + len(rows))
             if low < high:
-                check_interrupt()
-                place, piece = address + (low - start) * size, view[(low - first) * size : (high - first) * size]
-                note_read(place, len(piece))
-                with disk_errors(self.where):
-                    disk().read(self._fd, piece, place)
+                piece = view[(low - first) * size : (high - first) * size]
+                wanted.append((address + (low - start) * size, piece))
+        with disk_errors(self.where):
+            disk().expect(self._fd, [(place, len(piece)) for place, piece in wanted])
+        for place, piece in wanted:
+            check_interrupt()
+            note_read(place, len(piece))
+            with disk_errors(self.where):
+                disk().read(self._fd, piece, place)
         return True
 
     @cached_property

@@ -69,7 +69,7 @@ def _room_of(draft: GroupDraft, seal: Mapping[str, AttributeValue]) -> int:
     """
     attributes, long = split_long({**draft.attributes, **seal})
     names = [*draft.datasets, *long, *draft.objects, *draft.groups, *draft.links]
-    return room_for(attributes, len(names), len("".join(names)))
+    return room_for(attributes, len(names), len("".join(names))) + draft.room
 
 
 def require_group(parent: h5g.GroupID, path: str) -> h5g.GroupID:

@@ -7,6 +7,8 @@ import functools
 import struct
 from collections.abc import Callable
 
+from aerchive.storage.medium.parts import parts_of
+
 _EMPTY_PATH = 0x1000
 _BIRTH = 0x800
 _STATX_BYTES = 256
@@ -14,7 +16,12 @@ _BIRTH_AT = 80
 
 
 def birth_of(fd: int) -> int:
-    """When the inode of an open file was made, in nanoseconds since 1970; 0 if the system does not say."""
+    """When the inode of an open file was made, in nanoseconds since 1970; 0 if the system does not say.
+
+    It is 0, too, for a file on another machine, which has no inode here.
+    """
+    if parts_of(fd) is not None:
+        return 0
     function = _statx()
     buffer = ctypes.create_string_buffer(_STATX_BYTES)
     if function is None or function(fd, b"", _EMPTY_PATH, _BIRTH, buffer) != 0:

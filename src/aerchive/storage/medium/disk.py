@@ -7,9 +7,11 @@ A crash test may replace `Disk` by an object of its own, to record each call or 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from aerchive.limits import limits, over_limit
+from aerchive.storage.medium.parts import parts_of
 
 _MAY_BE_HOLES = 64 * 1024 * 1024
 """So many bytes are read, whatever holes the file has."""
@@ -21,7 +23,14 @@ class Disk:
     """Positioned input and output on file descriptors."""
 
     def read(self, fd: int, view: memoryview, offset: int) -> int:
-        """Reads into a buffer until it is full or the file ends; returns the number of bytes read."""
+        """Reads into a buffer until it is full or the file ends; returns the number of bytes read.
+
+        Raises:
+            OSError: The disk failed.
+            AerchiveError: The file is on another machine, and could not be fetched, or has changed.
+        """
+        if (parts := parts_of(fd)) is not None:
+            return parts.read(view, offset)
         done = 0
         while done < len(view) and offset + len(view) <= _MAX_OFFSET:
             number = os.preadv(fd, [view[done:]], offset + done)
@@ -38,8 +47,13 @@ class Disk:
 
     def will_read(self, fd: int, offset: int, length: int) -> None:
         """Tells the operating system that these bytes are read soon, so that it can fetch them; only a hint."""
-        if offset + length <= _MAX_OFFSET:
+        if offset + length <= _MAX_OFFSET and parts_of(fd) is None:
             os.posix_fadvise(fd, offset, length, os.POSIX_FADV_WILLNEED)
+
+    def expect(self, fd: int, extents: Sequence[tuple[int, int]]) -> None:
+        """Fetches pieces that are read next, if the file is on another machine; ``extents`` as for `Parts.expect`."""
+        if (parts := parts_of(fd)) is not None:
+            parts.expect(extents)
 
     def begin_writing(self, fd: int, offset: int, length: int) -> None:
         """Tells the operating system to begin to write bytes to the medium; only a hint: `sync` is still needed.
@@ -102,6 +116,8 @@ def check_holes(fd: int, path: object, nbytes: int | None = None) -> None:
     Raises:
         UnsafeContentError: These are more bytes than `aerchive.limits.Limits.sparse_ratio` allows.
     """
+    if parts_of(fd) is not None:
+        return  # what is read is fetched first, so that reading takes no more than was sent
     status = os.fstat(fd)
     size, stored = status.st_size if nbytes is None else nbytes, status.st_blocks * 512
     # Some file systems compress, or count the blocks of a new file late, but all of them know its holes.

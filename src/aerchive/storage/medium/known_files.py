@@ -19,8 +19,9 @@ from typing import Literal, NamedTuple, get_args
 from aerchive.errors import InvalidInputError, WriteError
 from aerchive.settings import load_settings
 from aerchive.storage.medium.birth import birth_of
-from aerchive.storage.medium.disk import disk
+from aerchive.storage.medium.disk import disk, read_bytes
 from aerchive.storage.medium.opening import stamp_of
+from aerchive.storage.medium.parts import parts_of
 
 How = Literal["made", "committed", "trusted", "vetted"]
 """How a file became known: it was made or written to by this user's aerchive, trusted by the user, or only vetted."""
@@ -139,7 +140,7 @@ def is_foreign(fd: int) -> bool:
     known = find(fd, os.readlink(f"/proc/self/fd/{fd}"))
     if known is not None and known.is_own:
         return False
-    is_project = os.pread(fd, len(_HDF5), 0) == _HDF5
+    is_project = _first_bytes(fd, len(_HDF5)) == _HDF5
     return is_project or os.fstat(fd).st_uid != os.geteuid()
 
 
@@ -269,7 +270,12 @@ def _present(fd: int, path: str) -> KnownFile:
 
 
 def _head_of(fd: int) -> str:
-    return hashlib.sha256(os.pread(fd, _HEAD_BYTES, 0)).hexdigest()
+    return hashlib.sha256(_first_bytes(fd, _HEAD_BYTES)).hexdigest()
+
+
+def _first_bytes(fd: int, length: int) -> bytes:
+    """The first bytes of a file; those of one on another machine are here, since it was opened with them."""
+    return os.pread(fd, length, 0) if parts_of(fd) is None else read_bytes(fd, 0, length)
 
 
 def _folder() -> Path:

@@ -90,20 +90,7 @@ def run_limited(
         ChildError: The child was killed, or did not answer.
         KeyboardInterrupt: The user has pressed Ctrl-C; the child was killed.
     """
-    paths = [path for path in sys.path if path]
-    given = json.dumps([paths, module, function, [*arguments], limits().model_dump(), *child_limits])
-    try:
-        child = subprocess.Popen(  # noqa: S603  (this interpreter, and a constant program)
-            [sys.executable, "-I", "-B", "-c", _PROGRAM, given],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=fds,
-            env=environment_of_child(),
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        raise ChildStartError(f"could not be started ({error})") from error
+    child = start_limited(module, function, arguments, child_limits, fds)
     try:
         data = _answer(child, child_limits)
         code = child.wait(child_limits.wall_s)
@@ -116,14 +103,41 @@ def run_limited(
             child.stdout.close()
     ready, _, data = data.partition(b"\n")
     if not ready:
-        raise ChildStartError(f"{_reason(code, child_limits)} when it was started")
+        raise ChildStartError(f"{reason_of_end(code, child_limits)} when it was started")
     if code != 0:
-        raise ChildError(_reason(code, child_limits))
+        raise ChildError(reason_of_end(code, child_limits))
     with contextlib.suppress(ValueError, RecursionError):
         answer = json.loads(data)
         if isinstance(answer, dict):
             return answer
     raise ChildError("its answer is not understandable")
+
+
+def start_limited(
+    module: str, function: str, arguments: Sequence[Any], child_limits: ChildLimits, fds: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Starts a child process that calls a function; arguments as for `run_limited`.
+
+    Returns:
+        The child, which writes the line ``ready`` to its standard output before the call, and the answer after it.
+
+    Raises:
+        ChildStartError: The child could not be started.
+    """
+    paths = [path for path in sys.path if path]
+    given = json.dumps([paths, module, function, [*arguments], limits().model_dump(), *child_limits])
+    try:
+        return subprocess.Popen(  # noqa: S603  (this interpreter, and a constant program)
+            [sys.executable, "-I", "-B", "-c", _PROGRAM, given],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=fds,
+            env=environment_of_child(),
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ChildStartError(f"could not be started ({error})") from error
 
 
 def environment_of_child() -> dict[str, str]:
@@ -150,7 +164,13 @@ def _answer(child: subprocess.Popen[bytes], limits: ChildLimits) -> bytes:
     raise ChildError(f"it did not end within {limits.wall_s} s")
 
 
-def _reason(code: int, limits: ChildLimits) -> str:
+def reason_of_end(code: int, limits: ChildLimits) -> str:
+    """Why a child ended, as the end of a sentence.
+
+    Args:
+        code: Its exit code, negative for a signal.
+        limits: The limits that it had.
+    """
     if -code in (signal.SIGXCPU, signal.SIGKILL):
         return f"it took more than {limits.cpu_s} s of processor time, or was killed"
     if -code == signal.SIGALRM:

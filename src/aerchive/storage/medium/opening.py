@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from aerchive.errors import InvalidInputError, NotFoundError, ReadError, ReadOnl
 from aerchive.storage.medium.filesystems import no_permission
 from aerchive.storage.medium.names import no_such_project
 from aerchive.storage.medium.not_hdf5 import is_annexed
+from aerchive.storage.medium.parts import parts_of_status
+from aerchive.storage.medium.remote_path import RemotePath
 
 
 def open_file(path: Path, flags: int) -> int:
@@ -30,6 +33,8 @@ def open_file(path: Path, flags: int) -> int:
         ReadError: The disk failed while the file was opened for reading.
         WriteError: The disk failed while the file was opened for writing.
     """
+    if flags & os.O_RDWR and isinstance(path, RemotePath):
+        raise only_readable(path)
     try:
         kind = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -56,6 +61,26 @@ def open_file(path: Path, flags: int) -> int:
         if flags & os.O_RDWR:
             raise WriteError(f"{path}: {error.strerror}; nothing was saved, the file is as it was") from error
         raise ReadError(f"{path}: {error.strerror} while opening; look at the disk, then read again") from error
+
+
+def only_readable(path: RemotePath) -> ReadOnlyError:
+    """The error for a project that was opened by a URL, or from a file object, and is to be changed."""
+    return ReadOnlyError(
+        f"{path}: is on another machine, and can only be read there; take a copy, and change that: "
+        f"aerchive copy {shlex.quote(str(path))} COPY.h5"
+    )
+
+
+def only_here(path: RemotePath, what: str) -> InvalidInputError:
+    """The error for work on a project that needs the whole file on this machine.
+
+    Args:
+        path: The project.
+        what: The work that was not done, as ``it was verified``.
+    """
+    return InvalidInputError(
+        f"{path}: is on another machine; before {what}, take a copy: aerchive copy {shlex.quote(str(path))} COPY.h5"
+    )
 
 
 def missing(path: Path) -> NotFoundError:
@@ -90,4 +115,7 @@ def stamp_of(status: os.stat_result) -> Stamp:
     Args:
         status: Status of the file, from ``os.stat`` or ``os.fstat``.
     """
+    parts = parts_of_status(status)
+    if parts is not None:
+        return parts.stamp
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

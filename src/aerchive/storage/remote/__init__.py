@@ -1,0 +1,1 @@
+"""Projects that are somewhere else: behind a URL, or in a file object. Decision 0043."""
