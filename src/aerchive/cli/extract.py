@@ -23,9 +23,17 @@ from aerchive.display.text import format_bytes, format_runs
 @click.option("--where", metavar="CONDITION", help="Extract the runs that meet a condition, as for 'aerchive find'.")
 @click.option("--no-payloads", is_flag=True, help="Leave out arrays of 64 KiB and more; merging brings them back.")
 @click.option("--anonymous", is_flag=True, help="Leave out personal facts, as 'aerchive copy --anonymous' does.")
+@click.option("--seal", metavar="FILE", help="Keep proofs that the runs are among those of this seal.")
 @json_option()
 def run(
-    path: str | None, *, words: tuple[str, ...], where: str | None, no_payloads: bool, anonymous: bool, as_json: bool
+    path: str | None,
+    *,
+    words: tuple[str, ...],
+    where: str | None,
+    no_payloads: bool,
+    anonymous: bool,
+    seal: str | None,
+    as_json: bool,
 ) -> int:
     """Writes the runs into the new file TARGET; without JOB and --where, all runs."""
     if not words:
@@ -37,7 +45,7 @@ def run(
     conditions: dict[str, Any] = {"job_id__in": [project[job].job_id for job in jobs]} if jobs else {}
     with ProgressBar("extracted", "B") as bar:
         new = project.extract(
-            target, where, payloads=not no_payloads, anonymous=anonymous, progress=bar.show, **conditions
+            target, where, payloads=not no_payloads, anonymous=anonymous, seal=seal, progress=bar.show, **conditions
         )
     size, runs = new.path.stat().st_size, len(new.catalogue())
     document = {"path": str(new.path), "runs": runs, "bytes": size, "payloads": not no_payloads, "anonymous": anonymous}
