@@ -54,6 +54,7 @@ PROGRAMS = {
     "h5clear": "hdf5-tools",
     "h5dump": "hdf5-tools",
     "h5ls": "hdf5-tools",
+    "rsync": "rsync",
     "ssh-keygen": "openssh-client",
     "strace": "strace",
 }

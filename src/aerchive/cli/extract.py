@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from aerchive.aer.opening import open_path
 from aerchive.cli.command import command, is_project_name, json_option
 from aerchive.cli.output import put_report
 from aerchive.display.progress import ProgressBar
-from aerchive.display.text import format_bytes, format_runs
+from aerchive.display.text import clean, format_bytes, format_runs
 
 
 @command(
@@ -41,6 +42,8 @@ def run(
     *jobs, target = words
     if path is None and jobs and is_project_name(jobs[0]):
         path = jobs.pop(0)
+    if path is None and not jobs and is_project_name(target) and os.path.exists(target):
+        raise click.UsageError(f"name the new file TARGET after the project {clean(target)}")
     project = open_path(path, "r")
     conditions: dict[str, Any] = {"job_id__in": [project[job].job_id for job in jobs]} if jobs else {}
     with ProgressBar("extracted", "B") as bar:

@@ -211,7 +211,7 @@ def test_merged_extracts_keep_the_proofs_of_both(project: Project, seal: Seal) -
 
 def test_runs_that_were_not_sealed_as_they_are_now_are_not_extracted_with_proofs(project: Project, seal: Seal) -> None:
     project.archive(draft_of(20))
-    with pytest.raises(InvalidInputError, match=f"1 run of those.* run_uuid {draft_of(20).run_uuid}; seal the project"):
+    with pytest.raises(InvalidInputError, match=f"does not have {job_id(20)} as it is now; seal the project"):
         extract(project, seal, [1, 20], "part.h5")
     with pytest.raises(InvalidInputError, match="other digests than the sealed ones"):
         extract(project, seal, [1], "part.h5", anonymous=True)

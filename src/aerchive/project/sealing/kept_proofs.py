@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from aerchive.display.text import format_runs
 from aerchive.errors import ArchiveWarning, FormatError, IntegrityError, InvalidInputError
 from aerchive.project.attachments import Attachments, ProjectRoot
 from aerchive.project.sealing.document import check_hash, read_document
@@ -178,21 +177,22 @@ def proofs_to_keep(file: ProjectFile, seal: Seal | None, run_uuids: Iterable[str
     return json.dumps(documents, indent=1) + "\n" if documents else None
 
 
-def check_sealed(file: ProjectFile, seal: Seal, leaves: Iterable[Leaf]) -> None:
+def check_sealed(file: ProjectFile, seal: Seal, runs: Iterable[tuple[str, Leaf]]) -> None:
     """Checks that runs are as they were sealed, before they are extracted with their proofs.
 
     Args:
         file: The project file.
         seal: The seal, with its leaves.
-        leaves: The leaves of the runs as they are now.
+        runs: For each run its job id, and its leaf as it is now.
 
     Raises:
         InvalidInputError: One of the runs is not, or the seal has no leaves.
     """
     sealed = set(seal.need_leaves("proofs can be made"))
-    others = [leaf.run_uuid for leaf in leaves if leaf not in sealed]
+    others = [job_id for job_id, leaf in runs if leaf not in sealed]
     if others:
         raise InvalidInputError(
-            f"{file.path}: {format_runs(len(others))} of those to extract came after the seal or changed since, such "
-            f"as the one with the run_uuid {others[0]}; seal the project again, with: aerchive seal {file.path}"
+            f"{file.path}: the seal does not have {others[0]} as it is now"
+            f"{f', nor {len(others) - 1} more of the runs to extract' if len(others) > 1 else ''}; seal the project "
+            f"again, into another file: aerchive seal {file.path} -o NEW.seal"
         )

@@ -92,7 +92,7 @@ def read_leaves(file: ProjectFile, progress: Callable[[int, int], None] | None =
 def leaves_of(
     file: ProjectFile, rows: Iterable[np.void], progress: Callable[[int, int], None] | None = None
 ) -> list[Leaf]:
-    """Reads the leaves of runs, in no particular order; as `read_leaves`.
+    """Reads the leaves of runs, in the order of their rows; as `read_leaves`.
 
     Args:
         file: The project file.

@@ -81,8 +81,8 @@ def unite_attachments(
         same = [names[one.uuid] for one in wanted.values() if one.base == base]
         if len(same) > 1 and any(one.uuid not in {known.uuid for known in here} for one in there if one.base == base):
             conflicts.append(
-                f"{session.root.where(path)}: several values are attached as {base!r}; all are kept: "
-                f"{', '.join(map(repr, sorted(same)))}"
+                f"{session.root.where(path) if path else session.root.file}: several values are attached as {base!r}; "
+                f"all are kept: {', '.join(map(repr, sorted(same)))}"
             )
     known = {one.uuid: one.name for one in here}
     if known == names:

@@ -113,7 +113,9 @@ def _check_can_be_proven(file: ProjectFile, part: Part, seal: Seal, rows: NDArra
             f"{file.path}: a run is not in it yet, but in {part.spooled[0].path}, so it is not sealed; move it into "
             f"the project with: aerchive recover {file.path}, and seal the project again"
         )
-    check_sealed(file, seal, leaves_of(file, rows))
+    with file.read() as session:
+        ids = [whole_id(session, row) for row in rows]
+    check_sealed(file, seal, zip(ids, leaves_of(file, rows), strict=True))
 
 
 def _with_children(session: ReadSession, numbers: Sequence[int]) -> NDArray[np.void]:
