@@ -57,6 +57,7 @@ PROGRAMS = {
     "h5ls": "hdf5-tools",
     "nginx": "nginx-light",
     "openssl": "openssl",  # certificates for nginx
+    "rsync": "rsync",
     "ssh-keygen": "openssh-client",
     "strace": "strace",
 }
@@ -587,9 +588,9 @@ def page_files(folder: Path) -> dict[str, bytes]:
 @task("the measurements in tests/benchmarks, or those named: `benchmarks states --qubits 24`", takes_arguments=True)
 def benchmarks(arguments: Arguments) -> int:
     """Runs the scripts `bench_*.py` that the first arguments name, or all, each with the other arguments."""
-    scripts = {path.stem.removeprefix("bench_"): path for path in sorted(BENCHMARKS.rglob("bench_*.py"))}
+    scripts = {path.stem.removeprefix("bench_"): path.stem for path in sorted(BENCHMARKS.glob("bench_*.py"))}
     names = list(itertools.takewhile(scripts.__contains__, arguments))
-    codes = [python(scripts[name], *arguments[len(names) :]) for name in names or scripts]
+    codes = [python("-m", f"tests.benchmarks.{scripts[name]}", *arguments[len(names) :]) for name in names or scripts]
     return max(codes, default=1)
 
 

@@ -21,6 +21,7 @@ import aerchive
 from aerchive.aer import AerSimulator
 from aerchive.cli import COMMANDS, COMPLETE, commands, main
 from aerchive.cli.bars import bars
+from aerchive.cli.points import points
 from aerchive.cli.tables import TableColumn, fitted
 from aerchive.project.drawing.drawings import folded
 from tests.jobs import make_result
@@ -363,6 +364,22 @@ for step in range(3):
     found = [json.loads(line) for line in said.splitlines()]
     assert [one["name"] for one in found if one["outcome"] == "ok"] == ["run 0", "run 1", "run 2"]
     assert {one["outcome"] for one in found} <= {"running", "ok"}
+
+
+def test_a_run_of_an_earlier_day_is_watched_too(tmp_path: Path, capsys: Printed) -> None:
+    project = aerchive.open(tmp_path / "watched.h5")
+    project.save(make_result("there", counts={"0x0": 1}))
+    late = threading.Timer(0.5, lambda: project.save(make_result("late", counts={"0x0": 1})))
+    late.start()
+    said = printed(capsys, "watch", project.path, "--interval", 0.05, "--until-idle", 1.5, "--json")
+    late.join()
+    assert [json.loads(line)["job_id"] for line in said.splitlines()] == ["late"]
+    assert project["late"].created.startswith("2026-03-01")
+
+
+def test_values_that_differ_by_rounding_are_one_line(capsys: Printed) -> None:
+    plotted = points([0, 1, 2], [1.0, 0.9999999999999999, 1.0], 60)
+    assert sum(any(ord(sign) > 0x2800 for sign in line) for line in plotted) == 1
 
 
 def test_watching_refuses_a_wrong_condition_before_anything_is_printed(study: Path, capsys: Printed) -> None:

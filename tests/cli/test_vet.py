@@ -79,6 +79,6 @@ def test_trust_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_verify_untrusted(path: Path, harmful: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--untrusted", str(path)]) == 0
-    assert capsys.readouterr().out == f"{path}: 1 runs and 2 shared objects verified, no problems\n"
+    assert capsys.readouterr().out == f"{path}: 1 run and 2 shared objects verified, no problems\n"
     assert main(["verify", "--untrusted", str(harmful)]) == 1
     assert "it crashed (Floating point exception)" in capsys.readouterr().err

@@ -91,6 +91,16 @@ CASES: list[tuple[str, Callable[[Path], Any], type[AerchiveError], str]] = [
         "{path}: is only a pointer of Git LFS, in the place of the project; fetch that with: git lfs pull",
     ),
     (
+        "Git LFS in conflict",
+        lambda path: path.write_text(
+            "version https://git-lfs.github.com/spec/v1\n<<<<<<< HEAD\noid sha256:4d7a\nsize 12345\n=======\n"
+        ),
+        FormatError,
+        "{path}: is a pointer of Git LFS to two versions of the project that git could not bring together; take one "
+        "with 'git checkout --ours FILE', write the other one beside it with 'git show :3:FILE | git lfs smudge > "
+        "theirs.h5', and merge them with 'aerchive merge FILE theirs.h5'",
+    ),
+    (
         "git-annex",
         lambda path: path.write_text("/annex/objects/SHA256E-s5--2e99.h5\n"),
         FormatError,

@@ -7,5 +7,7 @@ test("values that JSON lacks are read as a person writes them", () => {
   expect(readable([{ $: "tuple", items: [1, { $: "decimal", text: "0.10" }] }])).toEqual([[1, "0.10"]]);
   expect(readable({ $: "dict", items: [[1, "one"]] })).toEqual([[1, "one"]]);
   expect(readable({ $: "ndarray", dtype: "<f8", shape: [2, 3], order: "C", base64: "" })).toBe("array of <f8, shape (2, 3)");
+  expect(readable({ $: "numpy", dtype: "<i8", base64: "BwAAAAAAAAA=" })).toBe("7");
+  expect(readable({ $: "ndarray", dtype: "<i4", shape: [2], order: "C", base64: "AQAAAP////8=" })).toEqual(["1", "-1"]);
   expect(readable({ $: "bytes", base64: "AA==" })).toBe("a bytes");
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from aerchive.aer.opening import open_path
 from aerchive.cli.command import command, is_project_name, json_option
 from aerchive.cli.output import put_report
 from aerchive.display.progress import ProgressBar
-from aerchive.display.text import format_bytes, format_runs
+from aerchive.display.text import clean, format_bytes, format_runs
 
 
 @command(
@@ -23,9 +24,17 @@ from aerchive.display.text import format_bytes, format_runs
 @click.option("--where", metavar="CONDITION", help="Extract the runs that meet a condition, as for 'aerchive find'.")
 @click.option("--no-payloads", is_flag=True, help="Leave out arrays of 64 KiB and more; merging brings them back.")
 @click.option("--anonymous", is_flag=True, help="Leave out personal facts, as 'aerchive copy --anonymous' does.")
+@click.option("--seal", metavar="FILE", help="Keep proofs that the runs are among those of this seal.")
 @json_option()
 def run(
-    path: str | None, *, words: tuple[str, ...], where: str | None, no_payloads: bool, anonymous: bool, as_json: bool
+    path: str | None,
+    *,
+    words: tuple[str, ...],
+    where: str | None,
+    no_payloads: bool,
+    anonymous: bool,
+    seal: str | None,
+    as_json: bool,
 ) -> int:
     """Writes the runs into the new file TARGET; without JOB and --where, all runs."""
     if not words:
@@ -33,11 +42,13 @@ def run(
     *jobs, target = words
     if path is None and jobs and is_project_name(jobs[0]):
         path = jobs.pop(0)
+    if path is None and not jobs and is_project_name(target) and os.path.exists(target):
+        raise click.UsageError(f"name the new file TARGET after the project {clean(target)}")
     project = open_path(path, "r")
     conditions: dict[str, Any] = {"job_id__in": [project[job].job_id for job in jobs]} if jobs else {}
     with ProgressBar("extracted", "B") as bar:
         new = project.extract(
-            target, where, payloads=not no_payloads, anonymous=anonymous, progress=bar.show, **conditions
+            target, where, payloads=not no_payloads, anonymous=anonymous, seal=seal, progress=bar.show, **conditions
         )
     size, runs = new.path.stat().st_size, len(new.catalogue())
     document = {"path": str(new.path), "runs": runs, "bytes": size, "payloads": not no_payloads, "anonymous": anonymous}

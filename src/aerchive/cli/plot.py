@@ -38,7 +38,7 @@ _SUFFIXES = (".png", ".svg", ".pdf")
     "aerchive plot vqe.h5 -1 -o counts.svg",
     "aerchive plot vqe.h5 --x distance --y energy --where 'tags contains vqe'",
 )
-@job_argument(required=False)
+@job_argument(metavar="[JOB]", required=False)
 @click.option("--x", metavar="NAME", help="With --y, instead of JOB: a parameter, as `table` and `export` name it.")
 @click.option("--y", metavar="NAME", help="A number of the same runs: a saved value, counts.00, seconds, ...")
 @click.option("--where", metavar="CONDITION", help="Which runs, with --x and --y; by default all.")
@@ -85,7 +85,8 @@ def _plot_values(
         raise NotFoundError(f"no run has a number for both {names[0]} and {names[1]}")
     left = len(table[names[0]].values) - len(found)
     across, up = ([*values] for values in zip(*found, strict=True))
-    note = f"{len(found):,} points{f'; {left:,} without a finite number are left out' if left else ''}"
+    note = f"{len(found):,} point{'s' * (len(found) != 1)}"
+    note += f"; {left:,} without a finite number are left out" if left else ""
     if output is not None:
         plot = Plot(names[1], np.array(up), names[1], names[0], np.array(across), names[0])
         _write(Sketch(f"{clean(project.path.name)}: {note}", {SWEEP: plot}, None), output, as_json=as_json)

@@ -11,6 +11,7 @@ from aerchive.cli.bars import has_blocks
 
 _ROWS = 16
 _MOST_COLUMNS = 100
+_NOISE = 1e-12
 _BRAILLE = 0x2800
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint8)
 """The bit of each dot of a Braille sign, four rows of two (The Unicode Standard, section 21.1)."""
@@ -52,4 +53,5 @@ def _marked(x: NDArray[np.float64], y: NDArray[np.float64], columns: int) -> lis
 def _share(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where each value lies between the least (0) and the greatest (1); 0.5 if all are equal."""
     low, high = values.min(), values.max()
-    return (values - low) / (high - low) if high > low else np.full(len(values), 0.5)
+    is_flat = high - low <= _NOISE * max(abs(low), abs(high))  # the scale would show only rounding
+    return np.full(len(values), 0.5) if is_flat else (values - low) / (high - low)

@@ -29,7 +29,7 @@ _LEADING_THERE = """<!doctype html>
 
 
 @command("view", "aerchive view vqe.h5", "aerchive view vqe.h5 latest", "aerchive view vqe.h5 --no-browser --port 8080")
-@job_argument(required=False)
+@job_argument(metavar="[JOB]", required=False)
 @click.option("--no-browser", is_flag=True, help="Only print the address of the page.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port; by default one that is free."

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from aerchive.aer.opening import open_path
 from aerchive.cli.command import command
@@ -14,6 +16,7 @@ from aerchive.cli.listing import OUTCOME_STYLES, cell_text, summary
 from aerchive.cli.output import is_terminal, json_text, put, terminal
 from aerchive.display.text import clean, cut, format_time
 from aerchive.errors import InvalidInputError, NotFoundError, ProjectLockedError
+from aerchive.models.catalogue import OVERFLOW
 from aerchive.models.shown import shown_attributes
 from aerchive.project.finding.asking import BadRuns
 from aerchive.project.project import Project
@@ -68,6 +71,7 @@ def _changes(
 ) -> Iterator[Run]:
     """Yields runs that were submitted from now on, and those that run now, whenever their outcome is another one."""
     start, last = now(), time.monotonic()
+    there = project.catalogue()["job_id"]
     running = _found(project, where, {**conditions, "outcome": _RUNNING})
     known = {one.job_id: _RUNNING for one in running}
     yield from running
@@ -75,12 +79,25 @@ def _changes(
         time.sleep(interval)
         left = [job_id for job_id, outcome in known.items() if outcome == _RUNNING]
         found = _found(project, where, {**conditions, "created__ge": start})
-        found += _found(project, where, {"job_id__in": left}) if left else []
+        new = [*left, *_new_ids(project, there)]  # runs of the past are archived, too, such as those of a merge
+        found += _found(project, where, {**conditions, "job_id__in": new}) if new else []
         for one in sorted({one.job_id: one for one in found}.values(), key=lambda one: one.created):
             if known.get(one.job_id) != one.outcome:
                 known[one.job_id] = one.outcome
                 last = time.monotonic()
                 yield one
+
+
+def _new_ids(project: Project, there: NDArray[Any]) -> list[str]:
+    """The job ids of runs that were not in the file at the start; a long one, which its row has cut, is left out."""
+    try:
+        rows = project.catalogue()
+    except (NotFoundError, ProjectLockedError):
+        return []
+    if len(rows) == len(there) and (not len(rows) or rows["job_id"][-1] == there[-1]):
+        return []
+    is_new = ~np.isin(rows["job_id"], there) & (rows["overflow"] & np.uint32(OVERFLOW["job_id"]) == 0)
+    return [one.decode() for one in rows["job_id"][is_new].tolist()]
 
 
 def _found(project: Project, where: str | None, conditions: dict[str, Any]) -> list[Run]:

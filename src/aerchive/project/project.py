@@ -1307,6 +1307,7 @@ class Project(Shown):
         *,
         payloads: bool = True,
         anonymous: bool = False,
+        seal: Seal | str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
         **conditions: Any,
     ) -> Self:
@@ -1323,6 +1324,9 @@ class Project(Shown):
             payloads: Whether arrays of 64 KiB and more are extracted. Without them, the runs say what they lack, and
                 reading that is a `NotFoundError` that names this project; merging this project fills them in.
             anonymous: Whether personal facts, attachments and earlier labels are left out, as for `copy`.
+            seal: A seal with its leaves, or its file. The new project keeps proofs that its runs are among the sealed
+                ones, as its attachment ``proofs``, and ``verify(root=..., part=True)`` of it needs only the root.
+                Proofs that this project keeps itself are handed on without being asked for.
             progress: A function of the work done and the total work, in bytes of payload before compression.
             **conditions: Conditions by keyword, as for `find`.
 
@@ -1333,17 +1337,20 @@ class Project(Shown):
             AlreadyExistsError: There is such a file already; it is not changed.
             NotFoundError: No finished run meets the conditions; the message says which values the runs have.
             IntegrityError: A run is damaged, or was changed by another program.
-            InvalidInputError: A condition cannot be read.
+            InvalidInputError: A condition cannot be read, or a run came after the seal or changed since.
             ReadOnlyError: This user may not write to the folder.
             WriteError: The disk is full or failed; there is no new file.
         """
+        from aerchive.project.sealing.seal import Seal, read_seal
         from aerchive.project.sharing.extract import Part, extract
 
         target = Path(os.path.realpath(local_path(path)))
         if os.path.isdir(target):
             target /= self.path.name
         self.parts.flush()
-        part = Part(*self._search.chosen(expression, conditions), payloads=payloads, anonymous=anonymous)
+        known = seal if seal is None or isinstance(seal, Seal) else read_seal(seal)
+        numbers, spooled = self._search.chosen(expression, conditions)
+        part = Part(numbers, spooled, payloads, anonymous, known)
         file = extract(self.file, target, part, progress)
         return type(self)(
             file, "a", self.bridge, self.durability, self.parts.compression, self.parts.qpy_version, self.pending_folder

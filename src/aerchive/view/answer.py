@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import hashlib
 import math
@@ -107,6 +108,8 @@ def _plain(value: Any) -> Any:
         if math.isfinite(value):
             return float(value)
         return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, datetime.date):  # also with a time
+        return value.isoformat()
     if isinstance(value, Mapping):
         return {key if isinstance(key, str) else shown(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -83,12 +83,16 @@ class RunColumns:
             after = next(place for place, one in enumerate(found, 1) if one.name == "name")
             found.insert(after, ListedColumn(CIRCUIT_NAME, "circuit", "run", "text"))
         for prefix, group in _GROUPS.items():
-            for name in names:
+            for name in sorted(names, key=self._number_without):
                 if name.startswith(prefix) and (kind := self._type(name)) is not None:
                     found.append(ListedColumn(name, name.removeprefix(prefix), group, kind))
         if self._listing.forms(COUNTS):
             found.append(ListedColumn(COUNTS, COUNTS, COUNTS, "value"))
         return found
+
+    def _number_without(self, name: str) -> int:
+        """The number of runs that have no value of a name in its column; those that most runs have come first."""
+        return len(self._places) - int(np.count_nonzero(self._listing.values(self._places, name, 0).has))
 
     def _own_type(self, name: str) -> Type:
         if name == "created":
@@ -123,7 +127,10 @@ class RunColumns:
         items, has = self._listing.values(self._places, name, 0)
         if items.dtype == object:
             return all(map(_is_exact, items[has].tolist()))
-        return bool((np.abs(items[has].astype(np.float64)) <= MOST_EXACT).all())
+        known = items[has]
+        if known.dtype.kind == "i":
+            return bool(((known >= -MOST_EXACT) & (known <= MOST_EXACT)).all())
+        return bool((np.abs(known.astype(np.float64)) <= MOST_EXACT).all())
 
     # -- values
 

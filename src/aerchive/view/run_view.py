@@ -28,7 +28,7 @@ MOST_LISTED = 1000
 MOST_CIRCUITS = 20
 _MOST_VALUE = 2000
 """The greatest number of letters of a value that is shown as it is."""
-_NOT_DRAWN = "not drawn; aerchive illustrate draws it"
+_NOT_DRAWN = "The circuit is not drawn here; aerchive illustrate draws it."
 _ELSEWHERE = ("counts", "memory")
 """Kinds of values that an experiment lists, and not its saved values."""
 _ARRAYS = frozenset({*KINDS, "array"})
@@ -184,7 +184,7 @@ def _text(fact: Fact) -> str:
 
 
 def _circuit(shown: ShownCircuit) -> dict[str, Any]:
-    note = shown.left_out or ("" if shown.drawing else _NOT_DRAWN)
+    note = f"Left out: {shown.left_out}" if shown.left_out else "" if shown.drawing else _NOT_DRAWN
     return {
         "title": shown.title,
         "drawing": "\n".join(shown.drawing) or None,

@@ -45,8 +45,8 @@ def test_conflict_copies_are_found(name: str, path: Path, capsys: pytest.Capture
     (note,) = report.notes
     assert note == (
         f"{path}: beside it a program that synchronises the folder has left what it could not bring together: "
-        f"{str(copy)!r}. Such a file is another version of this project and may have runs that are missing here: look "
-        "at it with 'aerchive -p FILE ls' before you remove it"
+        f"{str(copy)!r}. Such a file is another version of this project and may have runs that are missing here: bring "
+        f"them in with 'aerchive merge {path} FILE', then remove it"
     )
     assert str(report).splitlines()[1:] == [f"note: {note}"]
     assert main(["-p", str(path), "ls", "--json"]) == 0

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from aerchive import Project, Seal
-from aerchive.errors import IntegrityError, InvalidInputError, NotFoundError, TransactionError
+from aerchive.errors import ArchiveWarning, IntegrityError, InvalidInputError, NotFoundError, TransactionError
 from aerchive.models.labels import RunLabels
 from aerchive.models.status import RunStatus
-from aerchive.project.sealing.kept_proofs import ATTACHMENT, proofs_to_keep
+from aerchive.project.sealing.kept_proofs import ATTACHMENT
 from tests.drafts import draft_of, edit, job_id, project_at, run_groups
 from tests.project.sealed import NUMBER, drafts, project_with, with_other_result
 
@@ -158,20 +158,18 @@ def test_a_run_is_proven_without_the_others(project: Project, seal: Seal) -> Non
     assert not project[job_id(20)].proof().check(seal.root)
 
 
-def extract(project: Project, seal: Seal | None, numbers: list[int], name: str) -> Project:
-    """What an extract is: other runs are left out, and it keeps the proofs."""
-    other = project_with(project.path.with_name(name), [draft_of(number) for number in numbers])
-    text = proofs_to_keep(project.file, seal, [draft_of(number).run_uuid for number in numbers])
-    if text is not None:
-        other.attach(ATTACHMENT, text)
-    return other
+def extract(project: Project, seal: Seal | Path | None, numbers: list[int], name: str, **how: bool) -> Project:
+    wanted = [job_id(number) for number in numbers]
+    return project.extract(project.path.with_name(name), seal=seal, job_id__in=wanted, **how)
 
 
 def test_an_extract_keeps_the_proofs_of_its_runs(project: Project, seal: Seal) -> None:
-    first = extract(project, seal, [1, 2, 6], "first.h5")
+    first = extract(project, seal, [1, 2, 6], "first.h5", payloads=False)
     second = extract(first, None, [6], "second.h5")
+    assert first[job_id(6)].core_sha256 == project[job_id(6)].core_sha256
     short = dataclasses.replace(seal, leaves=None)
     for one, number in (first, 3), (second, 1):
+        assert one.verify().ok
         report = one.verify(root=seal.root, part=True)
         assert report.problems == []
         assert any(f"has {number} sealed runs" in note for note in report.notes)
@@ -186,7 +184,50 @@ def test_an_extract_keeps_the_proofs_of_its_runs(project: Project, seal: Seal) -
     first.archive(draft_of(20))
     (problem,) = first.verify(root=seal.root, part=True, untrusted=True).problems
     assert f"{first[job_id(20)].path}: is not one of the sealed runs" in problem
-    assert extract(project, None, [1], "third.h5").attachments.keys() == set()
+    assert not extract(project, None, [1], "third.h5").attachments
+
+
+def test_a_run_that_was_changed_in_an_extract_is_named(project: Project, seal: Seal, tmp_path: Path) -> None:
+    part = extract(project, seal.save(tmp_path / "a.seal"), [1, 2, 6], "part.h5")
+    other = project_with(tmp_path / "forged.h5", [with_other_result(draft_of(2)), draft_of(1), draft_of(6)])
+    other.attach(ATTACHMENT, part.attachments[ATTACHMENT])
+    assert other.verify().ok
+    for root in (seal.root, tmp_path / "a.seal"):
+        assert part.verify(root=root, part=True).ok
+        (problem,) = other.verify(root=root, part=True).problems
+        assert f"{other[job_id(2)].path}: is not as it was sealed: another digest of its core_sha256" in problem
+
+
+def test_merged_extracts_keep_the_proofs_of_both(project: Project, seal: Seal) -> None:
+    one, two = (extract(project, seal, numbers, f"{numbers[0]}.h5") for numbers in ([1, 2], [2, 6]))
+    for _ in range(2):
+        assert one.merge(two).ok
+    assert one.verify(root=seal.root, part=True).problems == []
+    whole = extract(one, None, [1, 6], "whole.h5")
+    assert whole.verify(root=seal.root, part=True).problems == []
+    assert project.merge(whole).ok
+    assert project.verify(root=seal.root).ok
+
+
+def test_runs_that_were_not_sealed_as_they_are_now_are_not_extracted_with_proofs(project: Project, seal: Seal) -> None:
+    project.archive(draft_of(20))
+    with pytest.raises(InvalidInputError, match=f"does not have {job_id(20)} as it is now; seal the project"):
+        extract(project, seal, [1, 20], "part.h5")
+    with pytest.raises(InvalidInputError, match="other digests than the sealed ones"):
+        extract(project, seal, [1], "part.h5", anonymous=True)
+    project.spools.hold([draft_of(30)])
+    with pytest.raises(InvalidInputError, match="aerchive recover"):
+        extract(project_at(project.path, "r"), seal, [30], "part.h5")
+    with pytest.raises(InvalidInputError, match="saved without its leaves"):
+        extract(project, dataclasses.replace(seal, leaves=None), [1], "part.h5")
+    assert not project.path.with_name("part.h5").exists()
+
+
+def test_an_attachment_of_the_user_with_the_name_of_the_proofs_is_not_handed_on(project: Project) -> None:
+    project.attach(ATTACHMENT, "of a theorem")
+    with pytest.warns(ArchiveWarning, match="'proofs': is not JSON.*so the new file does not have it"):
+        part = extract(project, None, [1], "part.h5")
+    assert not part.attachments
 
 
 def test_proofs_that_are_none_are_a_problem(project: Project, seal: Seal) -> None:

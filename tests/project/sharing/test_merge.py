@@ -55,6 +55,18 @@ def test_a_merge_brings_what_is_missing_and_nothing_twice(both: tuple[Project, P
     assert one.verify().ok
 
 
+def test_a_comparison_says_what_differs_and_what_was_deleted(both: tuple[Project, Project]) -> None:
+    one, other = both
+    one.merge(other)
+    one[job_id(0)].rename("here")
+    one.delete_job(job_id(3))
+    report = one.diff(other)
+    assert [(run.job_id, run.detail) for run in report.only_first] == [(job_id(2), "")]
+    assert [(run.job_id, run.detail) for run in report.only_second] == [(job_id(3), "deleted in one.h5")]
+    assert [(run.job_id, run.detail) for run in report.relabelled] == [(job_id(0), 'name "here" and null')]
+    assert other.diff(one).only_first == report.only_second
+
+
 def test_a_dry_run_says_the_same_and_changes_nothing(both: tuple[Project, Project]) -> None:
     one, other = both
     other.delete_job(job_id(0))

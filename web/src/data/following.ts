@@ -11,8 +11,10 @@ export interface Following {
   project: Project | null;
   /** Why there is no first answer. */
   error: Error | null;
-  /** Whether the server has stopped answering. */
+  /** Whether the project cannot be followed: the server does not answer, or says why it cannot. */
   gone: boolean;
+  /** What the server says, if it answers. */
+  why: string | null;
 }
 
 function checked(project: Project): Project {
@@ -23,7 +25,7 @@ function checked(project: Project): Project {
 }
 
 export function useFollowing(): Following {
-  const [following, setFollowing] = useState<Following>({ project: null, error: null, gone: false });
+  const [following, setFollowing] = useState<Following>({ project: null, error: null, gone: false, why: null });
   useEffect(() => {
     let timer = 0;
     let stopped = false;
@@ -32,13 +34,14 @@ export function useFollowing(): Following {
         const project = checked(await fetchJson<Project>("project.json", FRESH));
         if (stopped) return;
         setFollowing((before) =>
-          before.project?.generation === project.generation && !before.gone ? before : { project, error: null, gone: false },
+          before.project?.generation === project.generation && !before.gone ? before : { project, error: null, gone: false, why: null },
         );
         if (project.live) timer = window.setTimeout(ask, PERIOD_MS);
       } catch (error) {
         if (stopped) return;
         const failure = error instanceof Error ? error : new Error(String(error));
-        setFollowing((before) => (before.project ? { ...before, gone: true } : { ...before, error: failure }));
+        const why = error instanceof DataError && error.status > 0 ? error.message : null;
+        setFollowing((before) => (before.project ? { ...before, gone: true, why } : { ...before, error: failure }));
         timer = window.setTimeout(ask, PERIOD_MS);
       }
     };

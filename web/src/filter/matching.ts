@@ -1,6 +1,7 @@
 /** Which runs a filter lets through. */
 import type { Column } from "../data/columns";
 import type { Project } from "../data/interface";
+import { columnTitle } from "../words/column_title";
 import { interval } from "../words/times";
 import { type Filter, type Item, type Operator, parseFilter, WORDS_IN } from "./parsing";
 import { FilterError } from "./tokens";
@@ -17,7 +18,8 @@ export function columnNamed(project: Project, name: string): string | null {
   if (lower === "status") return "outcome";
   if (lower === "tag") return names.includes("tags") ? "tags" : null;
   const titled = project.columns.filter((column) => column.title.toLowerCase() === lower);
-  return titled.length === 1 ? (titled[0]?.name ?? null) : null;
+  if (titled.length === 1) return titled[0]?.name ?? null;
+  return project.columns.find((column) => columnTitle(column) === name)?.name ?? null;
 }
 
 /** Reads a filter and puts the names of columns in place of what was typed. */

@@ -73,7 +73,7 @@ function useTitle(place: Place, project: Project | null): React.RefObject<HTMLEl
 export function App(): ReactNode {
   const route = useHash();
   const themes = useThemeChoice();
-  const { project, error, gone } = useFollowing();
+  const { project, error, gone, why } = useFollowing();
   const main = useTitle(route.place, project);
   return (
     <ThemeContext.Provider value={themes.theme}>
@@ -82,7 +82,7 @@ export function App(): ReactNode {
           Skip to the content
         </a>
         <Header project={project} gone={gone} place={route.place} themes={themes} />
-        {gone && <GoneBanner name={project?.name ?? ""} />}
+        {gone && <GoneBanner name={project?.name ?? ""} why={why} />}
         <main id="main" ref={main} tabIndex={-1} className={`view view-${route.place.view}`}>
           {project ? (
             <ProjectContext.Provider value={project}>

@@ -53,7 +53,7 @@ export function Header({ project, gone, place, themes }: { project: Project | nu
 
 function Follow({ live, gone }: { live: boolean; gone: boolean }): ReactNode {
   const [text, title] = gone
-    ? ["not connected", "The server does not answer."]
+    ? ["not connected", "The project cannot be read, or the server does not answer."]
     : live
       ? ["live", "The page follows the project: new runs appear by themselves."]
       : ["published copy", "These data were published once and do not change."];
@@ -79,7 +79,14 @@ function Facts({ project }: { project: Project }): ReactNode {
   );
 }
 
-export function GoneBanner({ name }: { name: string }): ReactNode {
+export function GoneBanner({ name, why }: { name: string; why: string | null }): ReactNode {
+  if (why !== null) {
+    return (
+      <p className="banner" role="alert">
+        The project cannot be read any more; the page shows what it has read. The server says: {plain(why)}
+      </p>
+    );
+  }
   return (
     <p className="banner" role="alert">
       The server does not answer any more; the page shows what it has read. Start it again in a terminal with{" "}

@@ -17,7 +17,15 @@ export function Commands({ run }: { run: RunDocument }): ReactNode {
     run.pending ? "run.outcome" : run.experiments.some((one) => one.counts) ? "run.result().get_counts()" : "run.result()",
   ].join("\n");
   const words = `${shellText(name)} ${shellText(run.job_id)}`;
-  const shell = [`aerchive show ${words}`, ...(run.pending ? [] : [`aerchive rerun ${words}`])].join("\n");
+  const file = shellText(name);
+  const shell = [
+    `aerchive show ${words}`,
+    ...(run.num_circuits > 0 && !run.pending ? [`aerchive rerun ${words}`] : []),
+    ...(run.pending ? [] : [`aerchive report ${words}  # one HTML file, to mail or to print`]),
+    ...(run.pending ? [] : [`aerchive extract ${words} one-run.h5  # this run as a project, for a colleague`]),
+    ...(run.experiments.some((one) => one.counts) ? [`aerchive export ${file} ${shellText(`job_id == "${run.job_id}"`)} --y 'counts.*'  # counts as a table`] : []),
+    `aerchive du ${file}  # what takes the space of the project, and how to make room`,
+  ].join("\n");
   return (
     <section className="card" aria-labelledby="commands">
       <h2 id="commands">Go on with this run</h2>

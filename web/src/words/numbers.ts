@@ -33,7 +33,9 @@ export function percent(share: number): string {
   if (!Number.isFinite(share)) return "";
   const value = share * 100;
   if (value === 0 || value === 100) return `${value} %`;
-  return value < 0.01 ? "< 0.01 %" : value > 99.99 ? "> 99.99 %" : `${Number(value.toPrecision(3))} %`;
+  if (value < 0.01) return "< 0.01 %";
+  // What is not all of it is never shown as 100 %.
+  return value > 99.99 ? "> 99.99 %" : `${Number(value.toPrecision(value > 99.9 ? 4 : 3))} %`;
 }
 
 /** A size: 1.5 MiB. */

@@ -27,18 +27,31 @@ export function machineTime(microseconds: number): string {
 
 const GIVEN = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?)?(Z|[+-]\d{2}:?\d{2})?$/i;
 
+const DAYS_BEFORE: Record<string, number> = { today: 0, yesterday: 1 };
+
+/** A day of the reader's time zone, which has 23 or 25 hours when the clock changes. */
+function dayOf(year: number, month: number, day: number): [number, number] {
+  return [new Date(year, month, day).getTime() * 1000, new Date(year, month, day + 1).getTime() * 1000];
+}
+
 /**
- * A time that a reader typed, as the interval that it names: a day is 24 hours long, a minute 60 seconds.
+ * A time that a reader typed, as the interval that it names: a day (also today, yesterday), a minute, a second.
  *
  * @returns Microseconds since 1970, the first and the one after the last, or null if the text is no time.
  */
 export function interval(text: string): [number, number] | null {
+  const before = DAYS_BEFORE[text.toLowerCase()];
+  if (before !== undefined) {
+    const now = new Date();
+    return dayOf(now.getFullYear(), now.getMonth(), now.getDate() - before);
+  }
   const match = GIVEN.exec(text);
   if (!match) return null;
   const [, year, month, day, hour, minute, second, zone] = match;
   const numbers = [Number(year), Number(month) - 1, Number(day), Number(hour ?? 0), Number(minute ?? 0), Number(second ?? 0)] as const;
   const [y, mo, d, h, mi, s] = numbers;
   if (mo > 11 || d < 1 || d > 31 || h > 23 || mi > 59 || s >= 60) return null;
+  if (hour === undefined && !zone) return dayOf(y, mo, d);
   let start = zone ? Date.UTC(y, mo, d, h, mi) : new Date(y, mo, d, h, mi).getTime();
   if (zone && zone.toUpperCase() !== "Z") {
     const digits = zone.replace(":", "");

@@ -45,8 +45,8 @@ def copy_notes(file: ProjectFile) -> list[str]:
     names = ", ".join(repr(str(copy)) for copy in copies)
     note = (
         f"{file.path}: beside it a program that synchronises the folder has left what it could not bring together: "
-        f"{names}. Such a file is another version of this project and may have runs that are missing here: look at it "
-        "with 'aerchive -p FILE ls' before you remove it"
+        f"{names}. Such a file is another version of this project and may have runs that are missing here: bring them "
+        f"in with 'aerchive merge {file.path} FILE', then remove it"
     )
     return [note] if copies else []
 

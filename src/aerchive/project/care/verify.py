@@ -19,7 +19,7 @@ import numpy as np
 
 from aerchive import layout
 from aerchive.display.html import ShownReport
-from aerchive.display.text import clean
+from aerchive.display.text import clean, format_runs
 from aerchive.errors import AerchiveError, FormatError, NewerFormatError, NotFoundError, UnsafeContentError
 from aerchive.models import catalogue
 from aerchive.models.provenance import Provenance
@@ -93,8 +93,10 @@ class VerifyReport(ShownReport):
         return VerifyReport(self.path, self.runs + other.runs, self.objects + other.objects, problems, notes, root)
 
     def __str__(self) -> str:
-        head = f"{self.path}: {self.runs} runs and {self.objects} shared objects verified"
-        found = f"{len(self.problems)} problems" if self.problems else "no problems"
+        objects = f"{self.objects} shared object{'' if self.objects == 1 else 's'}"
+        head = f"{self.path}: {format_runs(self.runs)} and {objects} verified"
+        number = len(self.problems)
+        found = f"{number or 'no'} problem{'' if number == 1 else 's'}"
         lines = [f"{head}, {found}", *(f"  {problem}" for problem in self.problems)]
         lines += [f"root: {self.root}"] * (self.root is not None)
         lines += [f"note: {note}" for note in self.notes]

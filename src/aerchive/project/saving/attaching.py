@@ -69,36 +69,12 @@ class Attacher:
 
         self._parts.check_writable()
         check_name(name)
-        self._change(Attaching(run, name, self._draft(value), replace))
+        self._change(Attaching(run, name, attachment_draft(value, self._compression()), replace))
 
     def detach(self, run: Run | None, name: str) -> None:
         """See `aerchive.Run.detach`."""
         self._parts.check_writable()
         self._change(Attaching(run, name, None))
-
-    def _draft(self, value: Any) -> GroupDraft:
-        from aerchive.codecs.attachment import DOCUMENTS, ENCODING, VALUE, VERSION, encode_attachment
-        from aerchive.stored.array import StoredArray
-        from aerchive.stored.tree import kind_of
-
-        encoded = encode_attachment(value[...] if type(value) is StoredArray else value)
-        kind = str(*(name for name in DOCUMENTS if name in encoded.datasets))
-        if kind == VALUE:
-            kind = kind_of(encoded.tree)
-            kind = "json" if kind.endswith("json") else kind
-        compression = self._compression()
-        attributes = {
-            "encoding": ENCODING,
-            "encoding_version": VERSION,
-            layout.ATTACHMENT_UUID: new_uuid(),
-            "kind": kind,
-            "created": now(),
-            **encoded.attributes,
-        }
-        datasets = {
-            name: dataclasses.replace(draft, compression=compression) for name, draft in encoded.datasets.items()
-        }
-        return GroupDraft(attributes, datasets, mutable=True)
 
     def _change(self, one: Attaching) -> None:
         waiting = self._parts.waiting
@@ -115,6 +91,37 @@ class Attacher:
             datasets = {name: draft.detached() for name, draft in one.draft.datasets.items()}
             one = dataclasses.replace(one, draft=dataclasses.replace(one.draft, datasets=datasets))
         self._parts.transaction.attachings.append(one)
+
+
+def attachment_draft(value: Any, compression: Compression) -> GroupDraft:
+    """The group of a new attachment.
+
+    Args:
+        value: What is attached.
+        compression: The compression of its datasets.
+
+    Raises:
+        UnsupportedTypeError: It cannot be attached.
+    """
+    from aerchive.codecs.attachment import DOCUMENTS, ENCODING, VALUE, VERSION, encode_attachment
+    from aerchive.stored.array import StoredArray
+    from aerchive.stored.tree import kind_of
+
+    encoded = encode_attachment(value[...] if type(value) is StoredArray else value)
+    kind = str(*(name for name in DOCUMENTS if name in encoded.datasets))
+    if kind == VALUE:
+        kind = kind_of(encoded.tree)
+        kind = "json" if kind.endswith("json") else kind
+    attributes = {
+        "encoding": ENCODING,
+        "encoding_version": VERSION,
+        layout.ATTACHMENT_UUID: new_uuid(),
+        "kind": kind,
+        "created": now(),
+        **encoded.attributes,
+    }
+    datasets = {name: dataclasses.replace(draft, compression=compression) for name, draft in encoded.datasets.items()}
+    return GroupDraft(attributes, datasets, mutable=True)
 
 
 def write_attachings(session: WriteSession, changes: Sequence[Attaching]) -> None:

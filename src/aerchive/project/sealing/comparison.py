@@ -131,7 +131,8 @@ def _sealed_runs(file: ProjectFile, expected: Expected) -> _Sealed | None:
     kept = [one for one in read_kept_proofs(file) if one.root == expected.root]
     if not kept:
         return None
-    return _Sealed(None if seal is None else seal.runs, kept[0].proven(expected.root))
+    proven = {uuid: leaf for one in kept for uuid, leaf in one.proven(expected.root).items()}
+    return _Sealed(None if seal is None else seal.runs, proven)
 
 
 def _unlocated(file: ProjectFile, number: int, root: str, expected: Expected) -> str:

@@ -1,17 +1,20 @@
 """The proofs that an extract keeps of its runs, as one JSON text, which is an attachment of its project.
 
 The hashes that several runs share stand there once, so the text is never much longer than the list of all sealed runs.
+A project into which several extracts were merged has several such attachments.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from aerchive.errors import FormatError, NotFoundError
+from aerchive.errors import ArchiveWarning, FormatError, IntegrityError, InvalidInputError
 from aerchive.project.attachments import Attachments, ProjectRoot
 from aerchive.project.sealing.document import check_hash, read_document
 from aerchive.project.sealing.leaves import Leaf
@@ -22,6 +25,8 @@ from aerchive.storage.file import ProjectFile
 
 ATTACHMENT = "proofs"
 """Name of the attachment of a project with the proofs of its runs."""
+_NAME = re.compile(rf"{ATTACHMENT}(~[0-9a-f]{{8}})?")
+"""Its name, and those that a merge gives to further ones."""
 _FORMAT, _VERSION = "aerchive proofs", 1
 _FIELDS = {"root": str, "runs": int, "leaves": dict, "hashes": dict}
 
@@ -112,18 +117,23 @@ class KeptProofs:
 
 
 def read_kept_proofs(file: ProjectFile) -> list[KeptProofs]:
-    """Reads the proofs that a project keeps, one element for each seal; none if it keeps none.
+    """Reads the proofs that a project keeps: of one seal or of several, in one element or in several for each seal.
 
     Raises:
         FormatError: The attachment with the name `ATTACHMENT` has something else.
         IntegrityError: It is damaged.
     """
-    where = f"{file.path}: attachment {ATTACHMENT!r}"
     attachments = Attachments(lambda: ProjectRoot(file), str(file.path))
-    try:
-        text = attachments[ATTACHMENT]
-    except NotFoundError:
-        return []
+    return [
+        one
+        for name in attachments
+        if _NAME.fullmatch(name)
+        for one in _proofs_of(attachments[name], f"{file.path}: attachment {name!r}")
+    ]
+
+
+def _proofs_of(text: object, where: str) -> list[KeptProofs]:
+    """The proofs in the value of an attachment."""
     if not isinstance(text, str):
         raise FormatError(f"{where}: is not a text with proofs of runs")
     try:
@@ -138,6 +148,8 @@ def read_kept_proofs(file: ProjectFile) -> list[KeptProofs]:
 def proofs_to_keep(file: ProjectFile, seal: Seal | None, run_uuids: Iterable[str]) -> str | None:
     """Makes the text that an extract of a project attaches to itself under the name `ATTACHMENT`.
 
+    If an attachment of the project has this name but no proofs, a warning says that nothing is handed on.
+
     Args:
         file: The project that the runs are taken from; the proofs that it keeps itself are handed on.
         seal: A seal of this project, with its leaves; ``None``: only what it keeps itself is handed on.
@@ -148,11 +160,39 @@ def proofs_to_keep(file: ProjectFile, seal: Seal | None, run_uuids: Iterable[str
 
     Raises:
         InvalidInputError: The seal has no leaves.
-        FormatError: The proofs that the project keeps are not what they should be.
+        IntegrityError: The proofs that the project keeps are damaged.
     """
     uuids = set(run_uuids)
+    try:
+        kept = read_kept_proofs(file)
+    except IntegrityError:
+        raise
+    except FormatError as error:
+        warnings.warn(f"{error}; so the new file does not have it", ArchiveWarning, stacklevel=2)
+        kept = []
     new = [] if seal is None else [KeptProofs.of(seal, uuids)]
     known = {one.root for one in new}
-    handed_on = [one.part(uuids) for one in read_kept_proofs(file) if one.root not in known]
+    handed_on = [one.part(uuids) for one in kept if one.root not in known]
     documents = [one.to_document() for one in (*new, *handed_on) if one.leaves]
     return json.dumps(documents, indent=1) + "\n" if documents else None
+
+
+def check_sealed(file: ProjectFile, seal: Seal, runs: Iterable[tuple[str, Leaf]]) -> None:
+    """Checks that runs are as they were sealed, before they are extracted with their proofs.
+
+    Args:
+        file: The project file.
+        seal: The seal, with its leaves.
+        runs: For each run its job id, and its leaf as it is now.
+
+    Raises:
+        InvalidInputError: One of the runs is not, or the seal has no leaves.
+    """
+    sealed = set(seal.need_leaves("proofs can be made"))
+    others = [job_id for job_id, leaf in runs if leaf not in sealed]
+    if others:
+        raise InvalidInputError(
+            f"{file.path}: the seal does not have {others[0]} as it is now"
+            f"{f', nor {len(others) - 1} more of the runs to extract' if len(others) > 1 else ''}; seal the project "
+            f"again, into another file: aerchive seal {file.path} -o NEW.seal"
+        )

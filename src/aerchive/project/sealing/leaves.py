@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Self
 
+import numpy as np
+
 from aerchive import layout
 from aerchive.errors import FormatError, IntegrityError, NotFoundError
 from aerchive.project.catalogue.table import Catalogue, present, run_path
@@ -83,8 +85,22 @@ def read_leaves(file: ProjectFile, progress: Callable[[int, int], None] | None =
         FormatError: A run has no digest.
     """
     with file.read() as session:
-        paths = [run_path(row).rpartition("/") for row in present(Catalogue(session).rows())]
-    folders = [(path, [name for _, _, name in rows]) for path, rows in itertools.groupby(paths, lambda parts: parts[0])]
+        rows = present(Catalogue(session).rows())
+    return in_order(leaves_of(file, rows, progress), file.path)
+
+
+def leaves_of(
+    file: ProjectFile, rows: Iterable[np.void], progress: Callable[[int, int], None] | None = None
+) -> list[Leaf]:
+    """Reads the leaves of runs, in the order of their rows; as `read_leaves`.
+
+    Args:
+        file: The project file.
+        rows: Rows of its catalogue.
+        progress: As for `read_leaves`.
+    """
+    paths = [run_path(row).rpartition("/") for row in rows]
+    folders = [(path, [name for _, _, name in some]) for path, some in itertools.groupby(paths, lambda parts: parts[0])]
     found: list[Leaf] = []
 
     def look(session: ReadSession, folder: tuple[str, list[str]]) -> None:
@@ -93,7 +109,7 @@ def read_leaves(file: ProjectFile, progress: Callable[[int, int], None] | None =
             progress(len(found), len(paths))
 
     file.visit(folders, look)
-    return in_order(found, file.path)
+    return found
 
 
 def _leaves_in(session: ReadSession, path: str, names: list[str]) -> Iterator[Leaf]:

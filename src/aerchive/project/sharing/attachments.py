@@ -8,6 +8,7 @@ from aerchive import layout
 from aerchive.errors import InvalidInputError
 from aerchive.limits import limits
 from aerchive.project.catalogue.deletions import Deletions
+from aerchive.project.sealing.kept_proofs import ATTACHMENT
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.transfer import group_draft
 from aerchive.storage.sessions import WriteSession
@@ -75,11 +76,13 @@ def unite_attachments(
         raise InvalidInputError(f"{session.root.where(path)}: has more than {limits().attachments} attachments now")
     names = _names(wanted)
     for base in sorted({one.base for one in wanted.values()}):
+        if not path and base == ATTACHMENT:  # the proofs of several extracts do not contradict each other
+            continue
         same = [names[one.uuid] for one in wanted.values() if one.base == base]
         if len(same) > 1 and any(one.uuid not in {known.uuid for known in here} for one in there if one.base == base):
             conflicts.append(
-                f"{session.root.where(path)}: several values are attached as {base!r}; all are kept: "
-                f"{', '.join(map(repr, sorted(same)))}"
+                f"{session.root.where(path) if path else session.root.file}: several values are attached as {base!r}; "
+                f"all are kept: {', '.join(map(repr, sorted(same)))}"
             )
     known = {one.uuid: one.name for one in here}
     if known == names:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from aerchive import layout
 from aerchive.display.html import ShownReport
-from aerchive.display.text import clean, format_runs
+from aerchive.display.text import clean, cut, format_runs
 from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.models.base import to_text
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
 from aerchive.project.care.verify import Progress
+from aerchive.project.catalogue.deletions import Deletions, read_deletions
 from aerchive.project.catalogue.table import Catalogue, present, run_path
 from aerchive.project.documents.record import read_own_record
 from aerchive.project.documents.results_digest import results_digest
@@ -29,6 +30,8 @@ from aerchive.storage.sessions import ReadSession
 _TOGETHER = 512
 _MOST_SHOWN = 20
 """Number of runs of one kind that are printed; the report has all of them."""
+_LONGEST = 60
+"""Length at which the value of a label is cut off."""
 _LABELS = ("name", "notes", "tags", "params")
 
 
@@ -39,7 +42,7 @@ class DifferingRun(NamedTuple):
         job_id: Its id in the first project that has it.
         name: Its name, or ``None``.
         created: When it was submitted, UTC.
-        detail: What differs, in words; empty for a run that only one project has.
+        detail: What differs, in words; of a run that only one project has, whether the other one has deleted it.
     """
 
     job_id: str
@@ -139,7 +142,8 @@ def diff(one: ProjectFile, other: ProjectFile, progress: Progress | None) -> Pro
     for file in (one, other):
         if not file.exists():
             raise NotFoundError(f"{file.path}: no such project")
-    rows = [_rows(one), _rows(other)]
+    (rows_here, gone_here), (rows_there, gone_there) = _rows(one), _rows(other)
+    rows = [rows_here, rows_there]
     total, read = sum(map(len, rows)), 0
 
     def count(number: int) -> None:
@@ -150,17 +154,18 @@ def diff(one: ProjectFile, other: ProjectFile, progress: Progress | None) -> Pro
 
     first, second = (_runs(file, some, count) for file, some in zip((one, other), rows, strict=True))
     report = ProjectDiffReport(str(one.path), str(other.path))
+    names = (one.path.name, other.path.name) if one.path.name != other.path.name else (report.first, report.second)
     same = 0
     for run_uuid in first.keys() & second.keys():
-        kind, detail = _compare(first[run_uuid], second[run_uuid], (one.path.name, other.path.name))
+        kind, detail = _compare(first[run_uuid], second[run_uuid], names)
         if kind is None:
             same += 1
         else:
             getattr(report, kind).append(_shown(first[run_uuid], detail))
     left = [first[uuid] for uuid in first.keys() - second.keys()]
     right = [second[uuid] for uuid in second.keys() - first.keys()]
-    report.only_first.extend(map(_shown, left))
-    report.only_second.extend(map(_shown, right))
+    report.only_first.extend(_only(known, gone_there, names[1]) for known in left)
+    report.only_second.extend(_only(known, gone_here, names[0]) for known in right)
     _compare_rivals(report, left, right)
     _compare_results(report, (one, left), (other, right))
     for name in ("only_first", "only_second", "relabelled", "payload_in_one", "conflicts", "same_results"):
@@ -168,9 +173,9 @@ def diff(one: ProjectFile, other: ProjectFile, progress: Progress | None) -> Pro
     return dataclasses.replace(report, same=same)
 
 
-def _rows(file: ProjectFile) -> NDArray[np.void]:
+def _rows(file: ProjectFile) -> tuple[NDArray[np.void], Deletions]:
     with file.read() as session:
-        return present(Catalogue(session).rows())
+        return present(Catalogue(session).rows()), read_deletions(session)
 
 
 def _runs(file: ProjectFile, rows: NDArray[np.void], count: Callable[[int], None]) -> dict[str, _Known]:
@@ -210,6 +215,12 @@ def _shown(known: _Known, detail: str = "") -> DifferingRun:
     return DifferingRun(record.job_id, record.labels.name, record.created, detail)
 
 
+def _only(known: _Known, gone: Deletions, name: str) -> DifferingRun:
+    """A run that the project with this name does not have."""
+    deletion = gone.get(known.record.run_uuid)
+    return _shown(known, f"deleted in {name}" if deletion is not None and deletion.is_deleted else "")
+
+
 def _compare(one: _Known, other: _Known, names: tuple[str, str]) -> tuple[str | None, str]:
     """What differs between a run in two projects: a field of the report, and words; ``None`` if nothing."""
     labels = _differing_labels(one.record.labels, other.record.labels)
@@ -221,13 +232,17 @@ def _compare(one: _Known, other: _Known, names: tuple[str, str]) -> tuple[str | 
             return "relabelled", f"without personal facts in {where}"
         return "conflicts", "the same UUID, and other content"
     if one.lacks != other.lacks:
-        also = f"; also other {', '.join(labels)}" if labels else ""
+        also = f"; also other labels: {'; '.join(labels)}" if labels else ""
         return "payload_in_one", f"its arrays are only in {names[1 if one.lacks else 0]}{also}"
-    return ("relabelled", ", ".join(labels)) if labels else (None, "")
+    return ("relabelled", "; ".join(labels)) if labels else (None, "")
 
 
 def _differing_labels(one: RunLabels, other: RunLabels) -> list[str]:
-    return [name for name in _LABELS if to_text(getattr(one, name)) != to_text(getattr(other, name))]
+    """Each label that differs, with the value in the first and in the second project, as JSON in short."""
+    pairs = [(label, *(to_text(getattr(labels, label)) for labels in (one, other))) for label in _LABELS]
+    return [
+        f"{label} {cut(here, _LONGEST)} and {cut(there, _LONGEST)}" for label, here, there in pairs if here != there
+    ]
 
 
 def _compare_rivals(report: ProjectDiffReport, left: list[_Known], right: list[_Known]) -> None:

@@ -11,12 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive import layout
-from aerchive.errors import CommittedError, IntegrityError, UncertainError, WriteError
+from aerchive.errors import CommittedError, IntegrityError, InvalidInputError, UncertainError, WriteError
+from aerchive.filters.profiles import PORTABLE
 from aerchive.project.care.changed_copy import names_told, verified_nodes
 from aerchive.project.care.verify import Progress
 from aerchive.project.catalogue.table import Catalogue, present, run_path, whole_id
 from aerchive.project.documents.anonymise import Anonymiser
 from aerchive.project.documents.draft import RunDraft
+from aerchive.project.saving.attaching import Attaching, attachment_draft, write_attachings
+from aerchive.project.sealing.kept_proofs import ATTACHMENT, check_sealed, proofs_to_keep
+from aerchive.project.sealing.leaves import leaves_of
+from aerchive.project.sealing.seal import Seal
 from aerchive.project.sharing.payload import without_payload
 from aerchive.project.spooling.spools import drafts_of
 from aerchive.project.writing.runs import RunWriter, stored_draft, write_drafts
@@ -45,12 +50,14 @@ class Part(NamedTuple):
         spooled: Chosen runs that are in spools.
         payloads: Whether large arrays are extracted.
         anonymous: Whether personal facts are left out.
+        seal: The seal of which the new file keeps proofs; ``None``: it only hands on those that the project keeps.
     """
 
     numbers: Sequence[int]
     spooled: Sequence[SpooledRun]
     payloads: bool
     anonymous: bool
+    seal: Seal | None
 
 
 def extract(file: ProjectFile, target: Path, part: Part, progress: Progress | None) -> ProjectFile:
@@ -68,6 +75,8 @@ def extract(file: ProjectFile, target: Path, part: Part, progress: Progress | No
     with file.read() as session:
         rows = _with_children(session, part.numbers)
         original = f"{file.path.name} (project {session.root.attribute('project_uuid')})"
+    if part.seal is not None:
+        _check_can_be_proven(file, part, part.seal, rows)
     if part.anonymous:
         original = original.partition("(")[2].removesuffix(")")
     total = int(rows["nbytes"].sum()) + len(rows) + sum(one.head.nbytes + 1 for one in part.spooled)
@@ -82,9 +91,31 @@ def extract(file: ProjectFile, target: Path, part: Part, progress: Progress | No
             if progress is not None:
                 progress(done, total)
         extraction.take_spooled()
+        extraction.keep_proofs()
         if progress is not None and part.spooled:
             progress(total, total)
     return file.sibling(target)
+
+
+def _check_can_be_proven(file: ProjectFile, part: Part, seal: Seal, rows: NDArray[np.void]) -> None:
+    """Checks that each run that is extracted is as it was sealed.
+
+    Raises:
+        InvalidInputError: One is not, or is not in the project file yet, or none will have its digest.
+    """
+    if part.anonymous:
+        raise InvalidInputError(
+            "runs without personal facts have other digests than the sealed ones, so nothing can prove them: extract "
+            "them without a seal, and seal the new file"
+        )
+    if part.spooled:
+        raise InvalidInputError(
+            f"{file.path}: a run is not in it yet, but in {part.spooled[0].path}, so it is not sealed; move it into "
+            f"the project with: aerchive recover {file.path}, and seal the project again"
+        )
+    with file.read() as session:
+        ids = [whole_id(session, row) for row in rows]
+    check_sealed(file, seal, zip(ids, leaves_of(file, rows), strict=True))
 
 
 def _with_children(session: ReadSession, numbers: Sequence[int]) -> NDArray[np.void]:
@@ -120,6 +151,7 @@ class _Extraction:
         self._part = part
         self._original = original
         self._anonymiser = anonymiser
+        self._uuids: list[str] = []
 
     def take(self, rows: NDArray[np.void]) -> None:
         """Writes runs of the project in one commit, and checks that they are what they were.
@@ -136,6 +168,7 @@ class _Extraction:
                 group = folders.group(run_path(row))
                 draft, nodes = self._draft(session, group, row, objects, linked)
                 path = writer.add(draft)
+                self._uuids.append(draft.run_uuid)
                 if self._anonymiser is None:
                     _check_seal(group, out.root.group(f"{path}/{layout.SEAL}").attribute("core_sha256"))
                 else:
@@ -183,6 +216,14 @@ class _Extraction:
             ):
                 drafts = found if self._anonymiser is None else map(self._anonymiser.draft, found)
                 write_drafts(out, drafts, keeps_conflicts=True)
+
+    def keep_proofs(self) -> None:
+        """Attaches the proofs of the runs of the project file; an anonymous extract has none."""
+        text = None if self._part.anonymous else proofs_to_keep(self._file, self._part.seal, self._uuids)
+        if text is not None:
+            attaching = Attaching(None, ATTACHMENT, attachment_draft(text, PORTABLE))
+            with _wrapped(self._new), self._new.write(now()) as out:
+                write_attachings(out, [attaching])
 
 
 def _check_seal(group: CachedGroup, now_sealed: object) -> None:

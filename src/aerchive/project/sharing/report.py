@@ -18,7 +18,8 @@ class MergeReport(ShownReport):
         path: Path of the project that was merged into.
         other: Path of the project that was merged.
         added: Number of runs that were not in the project, and are now.
-        united: Number of runs that were in both, and got labels, attachments, circuits or inputs of the other project.
+        united: Number of runs that were in both, and were brought up to date: they got labels, attachments, circuits
+            or inputs of the other project.
         filled: Number of runs that were in the project without their payload, and have it now.
         deleted: Number of runs that were deleted because they had been deleted in the other project.
         unchanged: Number of runs of the other project that changed nothing here.
@@ -62,7 +63,7 @@ class MergeReport(ShownReport):
             f"{format_runs(number)} {verb}"
             for number, verb in (
                 (self.added, "added"),
-                (self.united, "united"),
+                (self.united, "brought up to date"),
                 (self.filled, "filled with payload"),
                 (self.deleted, "deleted"),
                 (self.left_out, "left out because deleted here"),

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 from h5py import h5f, h5fd, h5p, h5pl
+from h5py._objects import phil
 
 from aerchive import layout
 from aerchive.errors import FormatError, NewerFormatError, check_draft, check_features
@@ -52,16 +53,22 @@ def open_hdf5(fileobj: object, flags: int, path: str, *, is_rewritten: bool = Fa
 
 @contextlib.contextmanager
 def _without_plugins() -> Iterator[None]:
-    """Takes away the folders of HDF5's plugins: HDF5 loads every library in them if it cannot open a file itself."""
+    """Takes away the folders of HDF5's plugins: HDF5 loads every library in them if it cannot open a file itself.
+
+    h5py holds its lock in calls of HDF5, but not in these (h5py 3.16), and HDF5 is not made for two threads: a call of
+    them while another thread reads through a file object would end the process.
+    """
     with _opens:
-        folders = [h5pl.get(number) for number in range(h5pl.size())]
-        for _ in folders:
-            h5pl.remove(0)
+        with phil:
+            folders = [h5pl.get(number) for number in range(h5pl.size())]
+            for _ in folders:
+                h5pl.remove(0)
         try:
             yield
         finally:
-            for folder in folders:
-                h5pl.append(folder)
+            with phil:
+                for folder in folders:
+                    h5pl.append(folder)
 
 
 def check_header(file: h5f.FileID, path: str) -> None:

@@ -40,6 +40,12 @@ def what_it_is(fd: int, signature: bytes) -> str:
     """
     head = read_bytes(fd, 0, _LOOK_BYTES)
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
+        if b"\n<<<<<<< " in head:
+            return (
+                "is a pointer of Git LFS to two versions of the project that git could not bring together; take one "
+                "with 'git checkout --ours FILE', write the other one beside it with 'git show :3:FILE | git lfs "
+                "smudge > theirs.h5', and merge them with 'aerchive merge FILE theirs.h5'"
+            )
         return "is only a pointer of Git LFS, in the place of the project; fetch that with: git lfs pull"
     if b"/annex/objects/" in head[:32]:
         return "is only a pointer of git-annex, in the place of the project; fetch that with: git annex get FILE"
