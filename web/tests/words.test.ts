@@ -71,3 +71,17 @@ describe("texts of strangers", () => {
     expect([shellText("vqe.h5"), shellText("a b'c"), shellText("-rf"), shellText("a\nb")]).toEqual(["vqe.h5", "'a b'\\''c'", "'-rf'", "$'a\\u000ab'"]);
   });
 });
+
+it("a day ends with the day, also when the clock changes, and days have names", () => {
+  const [start, end] = interval("2026-10-25") ?? [0, 0];
+  expect(end).toBe(new Date(2026, 9, 26).getTime() * 1000);
+  expect(start).toBe(new Date(2026, 9, 25).getTime() * 1000);
+  const now = new Date();
+  expect(interval("yesterday")?.[1]).toBe(new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime() * 1000);
+});
+
+it("what is not all is never shown as all", () => {
+  expect(percent(0.9997)).toBe("99.97 %");
+  expect(percent(0.99999)).toBe("> 99.99 %");
+  expect(percent(1)).toBe("100 %");
+});

@@ -61,7 +61,7 @@ export function FilterBox({ text, change, error, children }: Props): ReactNode {
           type="search"
           value={typed}
           onChange={(event) => setTyped(event.target.value)}
-          placeholder="ghz num_qubits >= 20 tags = vqe"
+          placeholder="ghz  qubits >= 20  tags = vqe  created = yesterday"
           spellCheck={false}
           autoComplete="off"
           autoCapitalize="off"
