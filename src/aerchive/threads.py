@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -19,9 +21,27 @@ _KEPT_BYTES = 8 * 1024 * 1024
 """A size in bytes that is larger than any buffer for a chunk."""
 
 
+_single: ContextVar[bool] = ContextVar("aerchive_single_thread", default=False)
+
+
+@contextlib.contextmanager
+def single_thread() -> Iterator[None]:
+    """Lets what is called in the block work in the thread of the caller: other tasks keep the processors busy."""
+    token = _single.set(True)
+    try:
+        yield
+    finally:
+        _single.reset(token)
+
+
+def is_single_thread() -> bool:
+    """Returns whether this is called in a block of `single_thread`."""
+    return _single.get()
+
+
 def processors() -> int:
-    """Returns the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Returns the number of processors that this process may use; 1 in a block of `single_thread`."""
+    return 1 if _single.get() else len(os.sched_getaffinity(0))
 
 
 def in_order(

@@ -95,8 +95,8 @@ def _new_log(folder: Path) -> tuple[int, Path]:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
         except FileNotFoundError as error:
             raise NotFoundError(
-                f"{folder}: there is no such folder on {socket.gethostname()}; all workers and the client need the same "
-                "folder under the same path, on storage that they share"
+                f"{folder}: there is no such folder on {socket.gethostname()}; all workers and the client need it under "
+                "the same path, on storage that they share"
             ) from error
         except OSError as error:
             raise WriteError(f"{path}: cannot be made: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""Running a sweep on a cluster of Dask: each worker archives to its own file, and the files are merged; decision 0044."""
+"""Running a sweep on a cluster: each worker archives to its own file, and the files are merged; decision 0044."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def run_sweep(
         refuse("client", client, "a distributed.Client that is not asynchronous")
     if not callable(build):
         refuse("build", build, "a function of a point that returns a circuit")
-    if not isinstance(name, str) or not re.fullmatch(r"[\w-]{1,60}", name):
+    if not re.fullmatch(r"[\w-]{1,60}", name):
         refuse("name", name, "a name of letters, digits, _ and -, such as 'sweep'")
     if taken := {"params", "save_jobs", "name"} & run_options.keys():
         raise InvalidInputError(f"{sorted(taken)[0]} cannot be an option of the runs: the sweep sets it")

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,12 +160,13 @@ class _Merge:
             dry_run=self._dry_run,
         )
 
-    def _asked(self, session: ReadSession) -> NDArray[np.void]:
+    def _asked(self, session: ReadSession) -> NDArray[Any]:
         """The rows of the runs that are to be merged; what the other project gets later is not merged this time."""
         rows = present(Catalogue(session).rows())
         if self._job_ids is None:
             return rows
-        return rows[np.array([whole_id(session, row) in self._job_ids for row in rows], bool)]
+        wanted = [number for number, row in enumerate(rows) if whole_id(session, row) in self._job_ids]
+        return rows[np.array(wanted, np.intp)]
 
     def _notes(self) -> list[str]:
         notes = []
