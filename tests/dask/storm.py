@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import aerchive
+from aerchive.dask import merge_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARES = (("worker", 0.7), ("scheduler", 0.15), ("client", 0.15))
@@ -54,6 +54,18 @@ def workers_of(cluster: int) -> list[int]:
             continue
         if parent == cluster and b"spawn_main" in words:
             found.append(int(path.parent.name))
+    return found
+
+
+def workers_in(folder: Path) -> list[int]:
+    """The processes of workers that work in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if (path / "cwd").readlink() == folder and b"spawn_main" in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
+        except OSError:  # it has ended, or is another user's
+            continue
     return found
 
 
@@ -148,8 +160,11 @@ def main() -> int:
         begun = time.monotonic()
         storm.run(asked.kills, asked.pause)
         seconds = time.monotonic() - begun
+        left = sum(1 for _ in (folder / "study.sweep").glob("*"))
+        while workers_in(folder):  # whose scheduler was killed, and which may still hold their files
+            time.sleep(1)
         os.environ["AERCHIVE_VET"] = "off"
-        project = aerchive.open(storm.project, "r")
+        project = merge_sweep(storm.project)
         having = collections.Counter(run.params["x"] for run in project.find(outcome="ok"))
         figures = {
             "points": len(points),
@@ -160,6 +175,7 @@ def main() -> int:
             "twice": sum(number > 1 for number in having.values()),
             "other runs": project.count() - having.total(),
             "problems": project.verify().problems,
+            "files of workers whose scheduler had died, merged later": left,
             "left files": sorted(path.relative_to(folder).as_posix() for path in folder.glob("study.*/**/*")),
             "seconds": round(seconds, 1),
         }

@@ -1,15 +1,16 @@
 """The files of a sweep: each process of a worker has one, and nobody else writes to it; decision 0044.
 
 Beside the project ``study.h5`` lies the folder ``study.sweep``. A process of a worker has two files in it, named by the
-host, the number of the process and a random number: a project with the runs (``.h5``), and a log with one line for each
-point that is in this project (``.log``). The process holds a lock on the log as long as it may write. So a file whose
-log is not locked is complete, and may be removed after it was merged.
+host, the number of the process and a random number: a project with the runs (``.h5``), and a log (``.log``). The first
+line of the log says what a point is, and each other line is a point that is in the project. The process holds a lock on
+the log as long as it may write. So a file whose log is not locked is complete, and may be removed after it was merged.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import secrets
@@ -31,6 +32,22 @@ def folder_of(project: Path, name: str) -> Path:
     return project.with_name(f"{project.stem}.{name}")
 
 
+class Identity(NamedTuple):
+    """What makes a run the run of a point.
+
+    Attributes:
+        names: Names of the parameters of a point, sorted.
+        tags: Tags that the run must have.
+    """
+
+    names: tuple[str, ...]
+    tags: tuple[str, ...]
+
+    def to_line(self) -> bytes:
+        """The first line of a log."""
+        return json.dumps(self._asdict()).encode() + b"\n"
+
+
 class Archived(NamedTuple):
     """A point in a file of a worker: the file, and the job id of the run."""
 
@@ -43,6 +60,7 @@ class WorkerFile:
 
     Args:
         folder: The folder, which exists.
+        identity: What makes its runs the runs of points.
         compression: The compression profile of the arrays; ``None``: that of the settings.
 
     Raises:
@@ -50,11 +68,11 @@ class WorkerFile:
         WriteError: This process cannot write there.
     """
 
-    def __init__(self, folder: Path, compression: str | None) -> None:
+    def __init__(self, folder: Path, identity: Identity, compression: str | None) -> None:
         self._lock = threading.Lock()
         self._users = 0
         self._is_left = False
-        self._log, self.path = _new_log(folder)
+        self._log, self.path = _new_log(folder, identity)
         self.project: Project = open_path(self.path, "a", durability="each", compression=compression)
 
     def note(self, point: str, job_id: str) -> None:
@@ -86,7 +104,7 @@ class WorkerFile:
             os.close(self._log)
 
 
-def _new_log(folder: Path) -> tuple[int, Path]:
+def _new_log(folder: Path, identity: Identity) -> tuple[int, Path]:
     """Makes a log that this process holds locked, and returns it open, with the path of the project file beside it."""
     host = re.sub(r"[^\w-]", "_", socket.gethostname())[:40]
     while True:
@@ -95,54 +113,69 @@ def _new_log(folder: Path) -> tuple[int, Path]:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
         except FileNotFoundError as error:
             raise NotFoundError(
-                f"{folder}: there is no such folder on {socket.gethostname()}; all workers and the client need it under "
-                "the same path, on storage that they share"
+                f"{folder}: there is no such folder on {socket.gethostname()}; all workers and the client need it "
+                "under the same path, on storage that they share"
             ) from error
         except OSError as error:
             raise WriteError(f"{path}: cannot be made: {error.strerror}") from error
         fcntl.flock(fd, fcntl.LOCK_EX)
+        os.write(fd, identity.to_line())
         if os.fstat(fd).st_nlink:  # else a merge has removed it before it was locked
             return fd, path.with_suffix(PROJECT)
         os.close(fd)
 
 
-_files: dict[Path, WorkerFile] = {}
+_Key = tuple[Path, Identity]
+_files: dict[_Key, WorkerFile] = {}
 _files_lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def own_file(folder: Path, compression: str | None) -> Iterator[WorkerFile]:
+def own_file(folder: Path, identity: Identity, compression: str | None) -> Iterator[WorkerFile]:
     """Gives the file of this process in the folder of a sweep; threads share it."""
+    key = folder, identity
     while True:
         with _files_lock:
-            file = _files.get(folder)
+            file = _files.get(key)
             if file is None:
-                file = _files[folder] = WorkerFile(folder, compression)
+                file = _files[key] = WorkerFile(folder, identity, compression)
         if file.enter():
             break
         with _files_lock:
-            if _files.get(folder) is file:
-                del _files[folder]
+            if _files.get(key) is file:
+                del _files[key]
     try:
         yield file
     finally:
         file.exit()
 
 
-def leave_file(folder: str) -> None:
-    """Lets this process write no more to its file in the folder of a sweep; the next task gets a new file."""
+def leave_files(folder: str) -> None:
+    """Lets this process write no more to its files in the folder of a sweep; the next task gets a new file."""
     with _files_lock:
-        file = _files.pop(Path(folder), None)
-    if file is not None:
+        left = [_files.pop(key) for key in list(_files) if key[0] == Path(folder)]
+    for file in left:
         file.leave()
 
 
-def archived_points(folder: Path) -> dict[str, Archived]:
+def identity_of(file: Path) -> Identity | None:
+    """What makes the runs of a file the runs of points, from its log; ``None`` if the log does not say that."""
+    try:
+        with file.with_suffix(LOG).open("rb") as log:
+            line = json.loads(log.readline())
+        return Identity(tuple(map(str, line["names"])), tuple(map(str, line["tags"])))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def archived_points(folder: Path, identity: Identity) -> dict[str, Archived]:
     """Reads the logs of all workers: where each point is that one of them has archived."""
     found: dict[str, Archived] = {}
     for log in sorted(folder.glob(f"*{LOG}")):
+        if identity_of(log) != identity:
+            continue
         try:
-            lines = log.read_text("ascii", "replace").split("\n")[:-1]  # without a line that is not whole
+            lines = log.read_text("ascii", "replace").split("\n")[1:-1]  # without a last line that is not whole
         except FileNotFoundError:  # merged and removed just now
             continue
         for line in lines:

@@ -20,7 +20,8 @@ _FORMS = (
     "a list of dictionaries, such as [{'x': 0.1}, {'x': 0.2}], a pandas.DataFrame, or a dictionary of the values of "
     "each name, such as {'x': [0.1, 0.2], 'n': [1, 2]}"
 )
-_PARAMETER = "params."
+PARAMETER = "params."
+"""What the names of columns of parameters begin with."""
 Point = dict[str, Any]
 
 
@@ -76,7 +77,7 @@ def point_id(point: Mapping[str, Any]) -> str:
 
 
 def _text(name: str, value: Any) -> Any:
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
         return value
     if isinstance(value, tuple):
         return [_text(name, one) for one in value]
@@ -96,13 +97,13 @@ def identities(columns: Columns, names: Sequence[str]) -> list[str | None]:
         columns: Columns of the catalogue, one value for each run.
         names: Names of the parameters of a point.
     """
-    values = [columns[_PARAMETER + name].values if _PARAMETER + name in columns else None for name in names]
+    values = [columns[PARAMETER + name].values if PARAMETER + name in columns else None for name in names]
     if any(column is None for column in values):
         return [None] * len(columns["job_id"].values)
     found: list[str | None] = []
     for row in zip(*(column for column in values if column is not None), strict=True):
         try:
             found.append(point_id(dict(zip(names, row, strict=True))))
-        except InvalidInputError:  # of another study
+        except InvalidInputError:  # without one of the parameters, or of another study
             found.append(None)
     return found

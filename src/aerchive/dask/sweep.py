@@ -11,21 +11,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aerchive.aer.opening import open_path
-from aerchive.dask.files import folder_of, leave_file
+from aerchive.dask.files import Identity, folder_of, leave_files
 from aerchive.dask.merging import Merging
 from aerchive.dask.points import Point, point_id, points_of
-from aerchive.dask.task import Work, run_point
+from aerchive.dask.task import Work, ok_points, run_point
 from aerchive.errors import InvalidInputError
 from aerchive.interop.extras import import_extra
-from aerchive.project.arguments import refuse
+from aerchive.project.arguments import checked, refuse
 from aerchive.project.project import Project, given_labels
 from aerchive.project.run import Run
 
 _MERGE_EVERY_S = 60.0
-_PATIENCE_S = 30.0
-"""Seconds to wait for the workers to let go of their files, before the files stay for the next call."""
 
 
+@checked
 def run_sweep(
     client: Any,
     points: Any,
@@ -82,18 +81,16 @@ def run_sweep(
     opened = project if isinstance(project, Project) else open_path(project, "a")
     opened.check_destination()
     labels = given_labels(None, tags, None, None)
-    found = tuple(labels.tags or ())
     folder = folder_of(Path(os.path.abspath(opened.path)), name)
-    names = tuple(sorted(given[0])) if given else ()
-    merging = Merging(opened, folder, names, found)
-    done = merging.merge()
-    folder.mkdir(parents=True, exist_ok=True)
-    work = Work(opened.path, folder, build, names, found, backend, opened.parts.compression, run_options)
-    missing = {identity: point for point in given if (identity := point_id(point)) not in done}
-    futures = _submit(client, name, missing, work)
-    if not futures:
-        merging.merge()  # removes the folder again
-    return Sweep(client, opened, folder, given, futures, merging)
+    identity = Identity(tuple(sorted(given[0])) if given else (), tuple(labels.tags or ()))
+    merging = Merging(opened, folder)
+    merging.merge()
+    done = ok_points(opened, identity)
+    missing = {point: one for one in given if (point := point_id(one)) not in done}
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+    work = Work(opened.path, folder, build, identity, backend, opened.parts.compression, run_options)
+    return Sweep(client, opened, given, _submit(client, name, missing, work), work)
 
 
 def _submit(client: Any, name: str, missing: dict[str, Point], work: Work) -> dict[str, Any]:
@@ -112,6 +109,31 @@ def _same(work: Work) -> Work:
     return work
 
 
+@checked
+def merge_sweep(project: str | os.PathLike[str] | Project, name: str = "sweep") -> Project:
+    """Merges what the workers of a sweep have archived, without a cluster: after it has died, or while it runs.
+
+    `run_sweep` and `Sweep.gather` do the same. Files of workers that still run are kept.
+
+    Args:
+        project: The project, or the path of its file.
+        name: Name of the sweep, as for `run_sweep`.
+
+    Returns:
+        The project.
+
+    Raises:
+        ProjectLockedError: A client merges the same sweep, or another program keeps the project locked.
+        AerchiveError: The project cannot be written. Call this again; what was merged before stays.
+
+    Warns:
+        ArchiveWarning: A file of a worker is damaged, and is kept.
+    """
+    opened = project if isinstance(project, Project) else open_path(project, "a")
+    Merging(opened, folder_of(Path(os.path.abspath(opened.path)), name)).merge()
+    return opened
+
+
 class Sweep:
     """A sweep that runs on a cluster; made by `aerchive.dask.run_sweep`.
 
@@ -125,21 +147,18 @@ class Sweep:
             be changed when `gather` or `merge` has brought it into the project.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        project: Project,
-        folder: Path,
-        points: list[Point],
-        futures: dict[str, Any],
-        merging: Merging,
-    ) -> None:
+    def __init__(self, client: Any, project: Project, points: list[Point], futures: dict[str, Any], work: Work) -> None:
         self.client = client
         self.project = project
-        self.folder = folder
+        self.folder = work.folder
         self.points = points
         self.futures = list(futures.values())
-        self._merging = merging
+        self._identity = work.identity
+        self._merging = Merging(project, work.folder)
+
+    def _done(self) -> dict[str, str]:
+        """The job ids of the runs of all points that are done in the project."""
+        return ok_points(self.project, self._identity)
 
     def merge(self) -> int:
         """Merges what the workers have archived so far, while they go on.
@@ -150,8 +169,9 @@ class Sweep:
         Raises:
             AerchiveError: The project cannot be written, or is locked.
         """
-        done = self._merging.merge(remove=False)
-        return sum(identity in done for identity in {point_id(point) for point in self.points})
+        self._merging.merge(remove=False)
+        done = self._done()
+        return sum(point in done for point in {point_id(one) for one in self.points})
 
     def gather(self, errors: Literal["raise", "skip"] = "raise", *, merge_every: float = _MERGE_EVERY_S) -> list[Run]:
         """Waits for all points, merges the files of the workers into the project, and removes them.
@@ -185,12 +205,13 @@ class Sweep:
                     self._merging.merge(remove=False)
         finally:
             with contextlib.suppress(Exception):  # workers that do not answer keep their files for the next call
-                self.client.run(leave_file, str(self.folder), on_error="ignore")
-            done = self._merging.merge()
+                self.client.run(leave_files, str(self.folder), on_error="ignore")
+            self._merging.merge()
         if errors == "raise":
             for future in self.futures:
                 if future.status != "finished":
                     future.result()
+        done = self._done()
         found = (done.get(point_id(point)) for point in self.points)
         return [self.project[job_id] for job_id in found if job_id is not None]
 

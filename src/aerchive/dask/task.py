@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aerchive.aer.opening import open_path
-from aerchive.dask.files import Archived, archived_points, own_file
+from aerchive.dask.files import Archived, Identity, archived_points, own_file
 from aerchive.dask.points import Point, identities
 from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.project.project import Project
@@ -26,8 +26,7 @@ class Work:
         project: Path of the project.
         folder: The folder with the files of the workers.
         build: The function that makes the circuits of a point.
-        names: Names of the parameters of a point.
-        tags: Tags of the runs.
+        identity: What makes a run the run of a point: the parameters, and the tags that each run gets.
         backend: The backend of Aer; ``None``: an ``AerSimulator``.
         compression: The compression profile of the project; ``None``: that of the settings.
         options: Options of ``run`` for all points.
@@ -36,36 +35,35 @@ class Work:
     project: Path
     folder: Path
     build: Callable[..., Any]
-    names: tuple[str, ...]
-    tags: tuple[str, ...]
+    identity: Identity
     backend: Any
     compression: str | None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def run_point(point: Point, identity: str, work: Work) -> Run:
+def run_point(point: Point, name: str, work: Work) -> Run:
     """Simulates a point and archives it in the file of this worker, unless it is archived already.
 
     Dask calls this again if a worker has died that held the result: then the run is found, and not made again.
 
     Args:
         point: The parameters.
-        identity: The identity of the point.
+        name: What `aerchive.dask.points.point_id` gives for the point.
         work: What all points have in common.
 
     Returns:
         The run, as one of the project.
     """
     project = open_path(work.project, "a")
-    job_id = done_points(project, work.names, work.tags).get(identity)
+    job_id = done_points(project, work.identity).get(name)
     if job_id is not None:
         return project[job_id]
-    there = archived_points(work.folder).get(identity)
+    there = archived_points(work.folder, work.identity).get(name)
     if there is not None and (run := _found(there)) is not None:
         return run.as_merged(project)
-    with own_file(work.folder, work.compression) as file:
+    with own_file(work.folder, work.identity, work.compression) as file:
         run = _simulated(point, work, file.project)
-        file.note(identity, run.job_id)
+        file.note(name, run.job_id)
     return run.as_merged(project)
 
 
@@ -84,7 +82,7 @@ def _simulated(point: Point, work: Work, project: Project) -> Run:
     circuits, options = _built(work.build, point)
     backend = AerSimulator(project=project) if work.backend is None else archiving(work.backend, project)
     given = {**work.options, **options}
-    job = backend.run(circuits, save_jobs=True, params=dict(point), tags=list(work.tags), **given)
+    job = backend.run(circuits, save_jobs=True, params=dict(point), tags=list(work.identity.tags), **given)
     job.result()  # raises what the simulation has raised
     run: Run = job.run
     if run.outcome != "ok":
@@ -114,39 +112,38 @@ def takes_names(build: Callable[..., Any], point: Point) -> bool:
     return True
 
 
-_known: dict[tuple[Path, tuple[str, ...], tuple[str, ...]], tuple[Stamp, dict[str, str]]] = {}
+_known: dict[tuple[Path, Identity], tuple[Stamp, dict[str, str]]] = {}
 _known_lock = threading.Lock()
 
 
-def done_points(project: Project, names: tuple[str, ...], tags: tuple[str, ...]) -> dict[str, str]:
-    """The points that are done in a project: the job id of the first run of each, by identity.
-
-    A run counts if its outcome is ``ok``, and it has these parameters and all of these tags. The catalogue is read
-    again only when the file has changed.
-    """
+def done_points(project: Project, identity: Identity) -> dict[str, str]:
+    """The same as `ok_points`; the catalogue is read again only when the file has changed."""
     try:
         stamp = stamp_of(project.path.stat())
     except FileNotFoundError:
         return {}
-    key = project.path, names, tags
+    key = project.path, identity
     with _known_lock:
         before = _known.get(key)
     if before is not None and before[0] == stamp:
         return before[1]
-    found = ok_points(project, names, tags)
+    found = ok_points(project, identity)
     with _known_lock:
         _known[key] = stamp, found
     return found
 
 
-def ok_points(project: Project, names: tuple[str, ...], tags: tuple[str, ...]) -> dict[str, str]:
-    """The same as `done_points`, always read from the file."""
+def ok_points(project: Project, identity: Identity) -> dict[str, str]:
+    """The points that are done in a project: the job id of the first run of each, by `point_id`.
+
+    A run counts if its outcome is ``ok``, and it has these parameters and all of these tags.
+    """
     if not project.file.exists():
         return {}
-    conditions: dict[str, Any] = {"outcome": "ok"} | ({"tags": list(tags)} if tags else {})
+    conditions: dict[str, Any] = {"outcome": "ok"} | ({"tags": list(identity.tags)} if identity.tags else {})
     columns = project.columns(**conditions)
     found: dict[str, str] = {}
-    for identity, job_id in zip(identities(columns, names), columns["job_id"].values, strict=True):
-        if identity is not None:
-            found.setdefault(identity, job_id)
+    for point, job_id in zip(identities(columns, identity.names), columns["job_id"].values, strict=True):
+        if point is not None:
+            found.setdefault(point, job_id)
     return found
