@@ -8,10 +8,12 @@ import pytest
 
 import aerchive
 from aerchive.aer import AerSimulator
+from aerchive.dask import merge_sweep
 from aerchive.dask.files import Identity, WorkerFile, archived_points, folder_of
 from aerchive.dask.merging import Merging
 from aerchive.dask.points import point_id
 from aerchive.dask.task import ok_points
+from tests import processes
 from tests.dask.jobs import rotation
 
 X = Identity(("x",), ())
@@ -111,3 +113,23 @@ def test_a_damaged_file_is_kept_and_the_others_are_merged(project: aerchive.Proj
 def test_a_worker_that_does_not_see_the_folder_says_so(folder: Path) -> None:
     with pytest.raises(aerchive.NotFoundError, match="all workers and the client need it under the same path"):
         WorkerFile(folder / "elsewhere", X, None)
+
+
+def test_what_a_killed_worker_has_left_is_merged_and_removed(project: aerchive.Project, folder: Path) -> None:
+    script = """
+        import os, sys
+        from pathlib import Path
+        from tests.dask.test_merging import worker
+        from aerchive.dask.files import Identity, WorkerFile
+        file = worker(Path(sys.argv[1]), 1, 2)
+        file.project.spools.own.submitted("ended-with-its-process", {})
+        WorkerFile(Path(sys.argv[1]), Identity(("x",), ()), None)  # which archives nothing
+        print(len(os.listdir(sys.argv[1])), flush=True)
+        os.kill(os.getpid(), 9)
+    """
+    with processes.start(script, folder) as killed:
+        assert killed.communicate()[0].strip() == "4"
+    assert killed.returncode == -9
+    merge_sweep(project)
+    assert values(project) == [1, 2]
+    assert not folder.exists()

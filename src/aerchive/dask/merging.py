@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from aerchive.aer.opening import open_path
 from aerchive.dask.files import LOG, PROJECT, Identity, ended, identity_of
 from aerchive.dask.points import PARAMETER, identities
 from aerchive.dask.task import ok_points
-from aerchive.errors import AerchiveError, ArchiveWarning
+from aerchive.errors import AerchiveError, ArchiveWarning, IntegrityError, NotFoundError
 from aerchive.project.project import Project
 from aerchive.project.sharing.merge import merge
 from aerchive.storage.medium.locks import lock
@@ -54,8 +55,7 @@ class Merging:
                 with ended(file) as is_ended:
                     is_merged = self._merge_file(file, is_ended=is_ended)
                     if remove and is_ended and is_merged:
-                        file.unlink(missing_ok=True)
-                        file.with_suffix(LOG).unlink(missing_ok=True)
+                        _remove(file)
         if remove:
             with contextlib.suppress(OSError):  # something is left in it
                 os.rmdir(self._folder)
@@ -71,8 +71,11 @@ class Merging:
             return False
         try:
             worker = open_path(file, "a")
-            worker.recover()  # what a process that died has left beside its file
+            with contextlib.suppress(NotFoundError):  # the process has archived nothing
+                worker.recover()  # what a process that died has left beside its file
             wanted = self._wanted(worker, file) if worker.file.exists() else set()
+            if is_ended and worker.spools.runs():
+                raise IntegrityError(f"{file}: a run beside it cannot be moved into it; 'aerchive verify' says why")
         except AerchiveError as error:
             warnings.warn(f"{file} is kept, and its runs are not merged: {error}", ArchiveWarning, stacklevel=4)
             return False
@@ -121,3 +124,11 @@ class Merging:
                 return
             finally:
                 os.close(fd)
+
+
+def _remove(file: Path) -> None:
+    """Removes a file of a worker, all of which is merged, with what its process has left beside it; its log last."""
+    file.unlink(missing_ok=True)
+    for beside in file.parent.glob(f".{glob.escape(file.name)}.*"):
+        beside.unlink(missing_ok=True)
+    file.with_suffix(LOG).unlink(missing_ok=True)
