@@ -21,7 +21,7 @@ from aerchive.project.arguments import checked, refuse
 from aerchive.project.project import Project, given_labels
 from aerchive.project.run import Run
 
-_MERGE_EVERY_S = 60.0
+_MERGE_EVERY_S = 15.0
 
 
 @checked

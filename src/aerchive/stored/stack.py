@@ -109,9 +109,10 @@ class StackedArray(StoredArray):
                     f"number {number} has {one.shape} {one.dtype}"
                 )
         kinds = {str(getattr(one, "kind", "array")) for one in arrays}
+        runs, locations = zip(*(one.source for one in arrays), strict=True)
         return cls(
-            [one._run for one in arrays],
-            [one._location for one in arrays],
+            runs,
+            locations,
             [str(getattr(one, "label", "")) for one in arrays],
             [0] * len(arrays),
             kinds.pop() if len(kinds) == 1 else "",
