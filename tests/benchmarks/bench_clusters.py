@@ -12,6 +12,7 @@ import argparse
 import functools
 import json
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ from qiskit import QuantumCircuit
 
 import aerchive
 from aerchive.aer import AerSimulator
-from aerchive.dask import expectation_values, run_sweep
+from aerchive.dask import expectation_values, fidelities, run_sweep
 from tests.benchmarks.measuring import Figures, spread
 from tests.dask.jobs import rotation
 
@@ -89,6 +90,11 @@ def sweeps(folder: Path, points: int, seconds: float, repetitions: int) -> Figur
     }
 
 
+def peak_mib() -> float:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def make_states(path: Path, number: int, qubits: int) -> None:
     simulator = AerSimulator(project=path, method="statevector")
     for one in range(number):
@@ -115,6 +121,7 @@ def states(folder: Path, number: int, qubits: int, repetitions: int) -> Figures:
     ]
     times: dict[str, list[float]] = {"two workers": [], "one worker": [], "threads of one process": []}
     with cluster(2) as two, cluster(1) as one:
+        before = max(two.run(peak_mib).values())
         expected = stack.expectation_values(operators)
         for client in (two, one):  # also reads the file into the memory of the system
             assert np.allclose(expectation_values(client, stack, operators), expected)
@@ -122,6 +129,9 @@ def states(folder: Path, number: int, qubits: int, repetitions: int) -> Figures:
             times["two workers"].append(timed(lambda: expectation_values(two, stack, operators)))
             times["one worker"].append(timed(lambda: expectation_values(one, stack, operators)))
             times["threads of one process"].append(timed(lambda: stack.expectation_values(operators)))
+        after = max(two.run(peak_mib).values())
+        times["fidelity matrix, two workers"] = [timed(lambda: fidelities(two, stack))]
+        fidelity = max(two.run(peak_mib).values())
     two_s = times["two workers"]
     return {
         **{f"{name} s": spread(values) for name, values in times.items()},
@@ -129,6 +139,7 @@ def states(folder: Path, number: int, qubits: int, repetitions: int) -> Figures:
             f"{name} / two workers": spread([a / b for a, b in zip(times[name], two_s, strict=True)])
             for name in ("one worker", "threads of one process")
         },
+        "MiB at the peak of a worker: before, expectation values, fidelities": [before, after, fidelity],
         "MiB": stack.nbytes / 2**20,
         "file MiB": path.stat().st_size / 2**20,
     }

@@ -15,7 +15,7 @@ from aerchive.dask.files import Identity, folder_of, leave_files
 from aerchive.dask.merging import Merging
 from aerchive.dask.points import Point, point_id, points_of
 from aerchive.dask.task import Work, ok_points, run_point
-from aerchive.errors import InvalidInputError
+from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.interop.extras import import_extra
 from aerchive.project.arguments import checked, refuse
 from aerchive.project.project import Project, given_labels
@@ -75,7 +75,7 @@ def run_sweep(
         refuse("build", build, "a function of a point that returns a circuit")
     if not re.fullmatch(r"[\w-]{1,60}", name):
         refuse("name", name, "a name of letters, digits, _ and -, such as 'sweep'")
-    if taken := {"params", "save_jobs", "name"} & run_options.keys():
+    if taken := {"params", "save_jobs"} & run_options.keys():
         raise InvalidInputError(f"{sorted(taken)[0]} cannot be an option of the runs: the sweep sets it")
     given = points_of(points)
     opened = project if isinstance(project, Project) else open_path(project, "a")
@@ -185,6 +185,7 @@ class Sweep:
             The run of each point, in the order in which the points were given.
 
         Raises:
+            NotFoundError: With ``errors="raise"``: a run could not be merged, or was deleted.
             AerchiveError: The project cannot be written. Call this again, or `run_sweep`.
             Exception: What a point has raised, with ``errors="raise"``. A point whose workers have died again and again
                 raises ``distributed.KilledWorker``. The cluster was closed: ``CancelledError``. `run_sweep` with the
@@ -212,7 +213,12 @@ class Sweep:
                 if future.status != "finished":
                     future.result()
         done = self._done()
-        found = (done.get(point_id(point)) for point in self.points)
+        found = [done.get(point_id(point)) for point in self.points]
+        if errors == "raise" and None in found:
+            raise NotFoundError(
+                f"{self.project.path}: {found.count(None)} of {len(found)} points have no run that could be merged; "
+                "the warnings say why. run_sweep with the same points runs them again"
+            )
         return [self.project[job_id] for job_id in found if job_id is not None]
 
     def cancel(self) -> None:
