@@ -107,10 +107,10 @@ def make_states(path: Path, number: int, qubits: int) -> None:
         simulator.run(circuit, params={"x": one}).result()
 
 
-def states(folder: Path, number: int, qubits: int, repetitions: int) -> Figures:
+def states(path: Path, number: int, qubits: int, repetitions: int) -> Figures:
     """Seconds of expectation values on two workers, on one, and by the threads of one process."""
-    path = folder / "states.h5"
-    make_states(path, number, qubits)
+    if not path.exists():
+        make_states(path, number, qubits)
     stack = aerchive.open(path).stack("statevector", x="x")
     operators = [
         "Z" * qubits,
@@ -151,6 +151,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--states", type=int, default=64)
     parser.add_argument("--qubits", type=int, default=22)
+    parser.add_argument("--project", type=Path, help="the states of an earlier call, or where they are kept for later")
     parser.add_argument("--repetitions", type=int, default=3)
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
@@ -159,7 +160,9 @@ def main(arguments: list[str] | None = None) -> None:
         if asked.points:
             found["sweep"] = sweeps(folder, asked.points, asked.seconds, asked.repetitions)
         if asked.states:
-            found["states"] = states(folder, asked.states, asked.qubits, asked.repetitions)
+            found["states"] = states(
+                asked.project or folder / "states.h5", asked.states, asked.qubits, asked.repetitions
+            )
     json.dump(found, sys.stdout, indent=1)
     print()
 

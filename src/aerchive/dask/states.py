@@ -130,9 +130,10 @@ def fidelities(client: Any, states: States, others: States | None = None) -> NDA
         pure=False,
     )
     block_of = dict(zip((future.key for future in futures), blocks, strict=True))
-    arrived = distributed.as_completed(futures, with_results=True)
+    arrived = distributed.as_completed(futures)
     del futures  # so that a worker forgets a result when it has arrived
-    for future, (product, square, other) in arrived:
+    for future in arrived:
+        product, square, other = future.result()
         block = block_of[future.key]
         products[slice(*block.rows), slice(*block.columns)] += product
         if block.columns[0] == 0:

@@ -81,7 +81,8 @@ def run_sweep(
     opened = project if isinstance(project, Project) else open_path(project, "a")
     opened.check_destination()
     labels = given_labels(None, tags, None, None)
-    folder = folder_of(Path(os.path.abspath(opened.path)), name)
+    path = Path(os.path.abspath(opened.path))  # workers may have other working directories
+    folder = folder_of(path, name)
     identity = Identity(tuple(sorted(given[0])) if given else (), tuple(labels.tags or ()))
     merging = Merging(opened, folder)
     merging.merge()
@@ -89,7 +90,7 @@ def run_sweep(
     missing = {point: one for one in given if (point := point_id(one)) not in done}
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
-    work = Work(opened.path, folder, build, identity, backend, opened.parts.compression, run_options)
+    work = Work(path, folder, build, identity, backend, opened.parts.compression, run_options)
     return Sweep(client, opened, given, _submit(client, name, missing, work), work)
 
 
