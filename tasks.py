@@ -367,6 +367,14 @@ def crash(arguments: Arguments) -> int:
     return python("tests/crash/long.py", *arguments) or failed
 
 
+@task(
+    "a sweep on a cluster whose processes are killed, minutes: `cluster --points 500 --kills 20`", takes_arguments=True
+)
+def cluster(arguments: Arguments) -> int:
+    """Runs ``tests/dask/storm.py`` with the arguments; `benchmarks clusters` measures what a sweep costs."""
+    return python("-m", "tests.dask.storm", *arguments)
+
+
 @task("every hostile file of the corpus, some minutes: `hostile --match links`", takes_arguments=True)
 def hostile(arguments: Arguments) -> int:
     """Tries all of them, of which the tests have some of each kind, watched by strace."""

@@ -56,6 +56,14 @@ TOPICS = {
         ),
     ),
     "local-mode": Topic("Local mode of the runtime", "Needs the extra `runtime`.", ("aerchive.runtime.LocalService",)),
+    "clusters": Topic(
+        "Clusters",
+        "Needs the extra `dask`. [Run on a cluster](../../how-to/run-on-a-cluster.md) shows how it is used.",
+        tuple(
+            f"aerchive.dask.{name}"
+            for name in ("run_sweep", "Sweep", "merge_sweep", "expectation_values", "fidelities", "map_stack")
+        ),
+    ),
     "experiments": Topic(
         "Experiments of qiskit-experiments",
         "Needs the extra `experiments`.",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -17,11 +20,35 @@ _WAITING_EACH = 6
 """The number of results that may wait for each thread. It keeps the threads busy while one result takes long."""
 _KEPT_BYTES = 8 * 1024 * 1024
 """A size in bytes that is larger than any buffer for a chunk."""
+_KEPT_TOGETHER = 64 * 1024 * 1024
+"""The memory in bytes that is kept at the end of the heap, where the environment says less."""
+_FIXED = "MALLOC_TRIM_THRESHOLD_"
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Numbers of the parameters of mallopt(3)."""
+
+
+_single: ContextVar[bool] = ContextVar("aerchive_single_thread", default=False)
+
+
+@contextlib.contextmanager
+def single_thread() -> Iterator[None]:
+    """Lets what is called in the block work in the thread of the caller: other tasks keep the processors busy."""
+    _keep_freed_memory()
+    token = _single.set(True)
+    try:
+        yield
+    finally:
+        _single.reset(token)
+
+
+def is_single_thread() -> bool:
+    """Returns whether this is called in a block of `single_thread`."""
+    return _single.get()
 
 
 def processors() -> int:
-    """Returns the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Returns the number of processors that this process may use; 1 in a block of `single_thread`."""
+    return 1 if _single.get() else len(os.sched_getaffinity(0))
 
 
 def in_order(
@@ -124,7 +151,14 @@ def _first(waiting: deque[_Job[_R]]) -> _R:
 def _keep_freed_memory() -> None:
     """Makes the C library keep the freed buffers of chunks, instead of returning them to the system each time.
 
-    Fresh pages cost a tenth of the time of a write. glibc keeps a block that is not larger than the largest block freed
-    so far (``M_MMAP_THRESHOLD`` in mallopt(3)). With other C libraries this function has no effect.
+    Fresh pages cost a tenth of the time of a write, and more than half of the time of a calculation that reads. glibc
+    keeps a block that is not larger than the largest block freed so far (``M_MMAP_THRESHOLD`` in mallopt(3)), unless
+    the environment has a fixed threshold, as in workers of Dask; then both thresholds are set here. With other C
+    libraries this function has no effect.
     """
+    if _FIXED in os.environ:
+        with contextlib.suppress(AttributeError, OSError):
+            library = ctypes.CDLL(None)
+            library.mallopt(_M_TRIM_THRESHOLD, _KEPT_TOGETHER)
+            library.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
     bytearray(_KEPT_BYTES)

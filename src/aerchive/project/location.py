@@ -42,6 +42,7 @@ class RunPlace:
         path: Path of the run's group in the project file, as far as it is known.
         spooled: The run in a spool, if it was there.
         run_uuid: UUID of the run, if only this run may be opened, and not a later run with the same job id.
+        beside: Another project file that has the run until it is merged into this one, as a file of a sweep has.
     """
 
     project: ProjectFile
@@ -50,18 +51,22 @@ class RunPlace:
     _: dataclasses.KW_ONLY
     spooled: SpooledRun | None = None
     run_uuid: str | None = None
+    beside: ProjectFile | None = None
 
     @property
     def is_known(self) -> bool:
-        """Whether the run has a group in the project or in a spool."""
-        return self.path is not None or self.spooled is not None
+        """Whether the run has a group in the project, in a spool, or in a file that is to be merged."""
+        return self.path is not None or self.spooled is not None or self.beside is not None
 
     def of_run(self, run_uuid: str) -> RunPlace:
         """The same place, restricted to the run with this UUID."""
         return dataclasses.replace(self, run_uuid=run_uuid)
 
     def look(self) -> None:
-        """Checks whether the run has been moved from its spool into the project."""
+        """Checks whether the run has been moved from its spool, or merged from its file, into the project."""
+        if self.path is None and self.beside is not None:
+            with contextlib.suppress(NotFoundError), contextlib.ExitStack() as stack:
+                self._enter_found(stack)
         if self.path is None and self.spooled is not None:
             # The spool file may still hold the run: then only the run with this UUID is meant, not another of its job.
             there = self if is_gone(self.spooled) else self.of_run(self.spooled.head.run_uuid)
@@ -91,7 +96,12 @@ class RunPlace:
             AerchiveError: The file cannot be read.
         """
         with contextlib.ExitStack() as stack:
-            yield self._enter_known(stack) or self._enter_spool(stack) or self._enter_found(stack)
+            yield (
+                self._enter_known(stack)
+                or self._enter_spool(stack)
+                or self._enter_beside(stack)
+                or self._enter_found(stack)
+            )
 
     def _enter_known(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader] | None:
         if self.path is None:
@@ -114,6 +124,22 @@ class RunPlace:
             return stack.enter_context(self.spooled.open())
         except NotFoundError:  # the run has been moved into the project
             return None
+
+    def _enter_beside(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader] | None:
+        """Opens the run where it is until it is merged; then that file is removed."""
+        if self.beside is None:
+            return None
+        with contextlib.ExitStack() as attempt:
+            try:
+                session = attempt.enter_context(self.beside.read())
+                found = Catalogue(session).find(self.job_id)
+                group = None if found is None else session.root.group(run_path(found[1][0]))
+            except NotFoundError:
+                return None
+            if group is None or not self.is_it(group):
+                return None
+            stack.push(attempt.pop_all())
+        return session, group
 
     def _enter_found(self, stack: contextlib.ExitStack) -> tuple[OpenFile, GroupReader]:
         session = stack.enter_context(self.project.read())

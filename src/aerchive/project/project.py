@@ -638,6 +638,27 @@ class Project(Shown):
         return put_origin(to_frame(columns), self._origins.of_rows(columns["job_id"].values, rows))
 
     @checked
+    def to_dask(self, expression: str | None = None, /, **conditions: Any) -> Any:
+        """Returns the catalogue as a ``dask.dataframe.DataFrame``, one row for each run, oldest first.
+
+        The catalogue is read now, in one piece, as it is small beside what it describes; the table has 50,000 runs in
+        each partition. For arrays across runs, lazily, see `stack` and `StackedArray.to_dask`.
+
+        Args:
+            expression: As for `find`.
+            **conditions: As for `find`.
+
+        Returns:
+            A table with the columns of `to_pandas`, of the same dtypes.
+
+        Raises:
+            MissingExtraError: dask, or its part for tables, is not installed.
+        """
+        from aerchive.interop.dask import to_dask_frame
+
+        return to_dask_frame(self.to_pandas(expression, **conditions))
+
+    @checked
     def to_arrow(self, expression: str | None = None, /, **conditions: Any) -> Any:
         """Returns the catalogue as a ``pyarrow.Table``; see `to_pandas`.
 

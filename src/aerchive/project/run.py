@@ -538,6 +538,18 @@ class Run(Shown):
         self.place = RunPlace(self._home.file, self.job_id, path, spooled=spooled)
         self.refresh()
 
+    def as_merged(self, home: RunHome) -> Run:
+        """The same run as a run of another project, into which the file of this one is to be merged.
+
+        It is read where it is now until it is merged, and from then on in the other project.
+
+        Args:
+            home: The other project.
+        """
+        run = Run(home, None, job_id=self.job_id, nbytes=self.nbytes, row=self.row())
+        run.place.beside = self._home.file
+        return run
+
     def refresh(self) -> None:
         """Forgets the documents, so that they are read again when needed; those of a run in no file are kept."""
         if self.place.is_known:

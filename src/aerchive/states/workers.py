@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from aerchive.threads import in_order, processors
+from aerchive.threads import in_order, is_single_thread, processors
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -37,13 +37,13 @@ class Workers:
 
     Args:
         number: The number of threads. The default is one for each processor, but at least two (one reads while one
-            computes) and at most `MAX_THREADS`.
+            computes) and at most `MAX_THREADS`; in a block of `aerchive.threads.single_thread` it is always 1.
         watch: The function that passes the results of each pass on and shows the progress.
         budget: The memory that tasks in progress and results that are not taken yet may use together, in bytes.
     """
 
     def __init__(self, number: int | None = None, watch: Watch = watch_nothing, budget: int = BUDGET_BYTES) -> None:
-        self.number = number or min(max(processors(), 2), MAX_THREADS)
+        self.number = 1 if is_single_thread() else number or min(max(processors(), 2), MAX_THREADS)
         self.budget = budget
         self._watch = watch
         self._passes: list[Generator[Any, None, None]] = []

@@ -52,6 +52,11 @@ class StoredArray(ArrayMethods, Shown):
         self.dtype = np.dtype(location.dtype)
 
     @property
+    def source(self) -> tuple[RunOpener, ArrayLocation]:
+        """What opens the group of the run, and where the array is in it."""
+        return self._run, self._location
+
+    @property
     def ndim(self) -> int:
         """Number of axes."""
         return len(self.shape)

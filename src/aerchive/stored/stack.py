@@ -89,6 +89,47 @@ class StackedArray(StoredArray):
         """One of the arrays, of which no data is read yet; ``number`` is its index along the first axis."""
         return StoredArray(self._runs[number], self._locations[number])
 
+    @classmethod
+    def of(cls, arrays: Sequence[StoredArray]) -> StackedArray:
+        """Stacks saved arrays, also of several runs or projects; nothing is read.
+
+        Args:
+            arrays: Arrays or states of one shape and dtype, at least one.
+
+        Raises:
+            InvalidInputError: There is none, or they differ in shape or dtype.
+        """
+        if not arrays or not all(type(one) is not cls and isinstance(one, StoredArray) for one in arrays):
+            raise InvalidInputError("a stack is made of at least one stored array, such as run.state()")
+        first = arrays[0]
+        for number, one in enumerate(arrays):
+            if (one.shape, one.dtype) != (first.shape, first.dtype):
+                raise InvalidInputError(
+                    f"arrays of one shape and dtype can be stacked; number 0 has {first.shape} {first.dtype}, and "
+                    f"number {number} has {one.shape} {one.dtype}"
+                )
+        kinds = {str(getattr(one, "kind", "array")) for one in arrays}
+        runs, locations = zip(*(one.source for one in arrays), strict=True)
+        return cls(
+            runs,
+            locations,
+            [str(getattr(one, "label", "")) for one in arrays],
+            [0] * len(arrays),
+            kinds.pop() if len(kinds) == 1 else "",
+        )
+
+    def rows(self, start: int, stop: int) -> StackedArray:
+        """Some arrays that follow each other, as a stack; nothing is read.
+
+        Args:
+            start: Index of the first one.
+            stop: The index after the last one.
+        """
+        some = slice(start, stop)
+        coords = {name: values[some] for name, values in self.coords.items()}
+        given = self._runs[some], self._locations[some], self.labels[some], self.experiments[some]
+        return StackedArray(*given, self.kind, coords)
+
     @property
     def chunks(self) -> tuple[int, ...]:
         """The shape of the pieces that are always read as a whole, if the arrays are in the file in this order."""

@@ -84,6 +84,11 @@ class Labelling:
                 )
                 if not waits and self._search.find_existing(run.job_id) is not None:
                     return
+                if run.place.beside is not None:
+                    raise TransactionError(
+                        f"{self._parts.path}: run {run.job_id} is still in {run.place.beside.path}, the file of a "
+                        "worker; change it after the merge of the sweep, which gather() does"
+                    )
             except ProjectLockedError as error:
                 cause = error
             raise TransactionError(

@@ -11,8 +11,9 @@ import contextlib
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,14 @@ class _BadRun(Exception):
         self.path = path
 
 
-def merge(parts: ProjectParts, other: ProjectFile, progress: Progress | None, *, dry_run: bool) -> MergeReport:
+def merge(
+    parts: ProjectParts,
+    other: ProjectFile,
+    progress: Progress | None,
+    *,
+    dry_run: bool,
+    job_ids: Set[str] | None = None,
+) -> MergeReport:
     """Merges another project into a project; see `aerchive.Project.merge`.
 
     Args:
@@ -79,6 +87,7 @@ def merge(parts: ProjectParts, other: ProjectFile, progress: Progress | None, *,
         other: The file of the other project.
         progress: A function that is called with the work done and the total work.
         dry_run: Whether to change nothing, and only say what would be changed.
+        job_ids: Job ids of the only runs that are merged; ``None``: all.
     """
     if not other.exists():
         raise NotFoundError(f"{other.path}: no such project, so it cannot be merged")
@@ -90,7 +99,7 @@ def merge(parts: ProjectParts, other: ProjectFile, progress: Progress | None, *,
         )
     if not dry_run:
         parts.prepare_change()
-    return _Merge(parts, other, progress, dry_run=dry_run).run()
+    return _Merge(parts, other, progress, dry_run=dry_run, job_ids=job_ids).run()
 
 
 class _Merge:
@@ -101,14 +110,24 @@ class _Merge:
         other: As for `merge`.
         progress: As for `merge`.
         dry_run: As for `merge`.
+        job_ids: As for `merge`.
     """
 
-    def __init__(self, parts: ProjectParts, other: ProjectFile, progress: Progress | None, *, dry_run: bool) -> None:
+    def __init__(
+        self,
+        parts: ProjectParts,
+        other: ProjectFile,
+        progress: Progress | None,
+        *,
+        dry_run: bool,
+        job_ids: Set[str] | None,
+    ) -> None:
         self._parts = parts
         self._file = parts.file
         self._other = other
         self._progress = progress
         self._dry_run = dry_run
+        self._job_ids = job_ids
         self._tally = Tally()
         self._bad: dict[str, str] = {}
         """Problems of runs that cannot be merged, by path in the other project."""
@@ -118,7 +137,7 @@ class _Merge:
     def run(self) -> MergeReport:
         """Merges everything, and makes the report."""
         with self._other.read() as session:
-            rows = present(Catalogue(session).rows())
+            rows = self._asked(session)
             theirs = read_deletions(session)
             has_attachments = layout.ATTACHMENTS in session.root
         total, done = int(rows["nbytes"].sum()) + len(rows), 0
@@ -140,6 +159,14 @@ class _Merge:
             notes=self._notes(),
             dry_run=self._dry_run,
         )
+
+    def _asked(self, session: ReadSession) -> NDArray[Any]:
+        """The rows of the runs that are to be merged; what the other project gets later is not merged this time."""
+        rows = present(Catalogue(session).rows())
+        if self._job_ids is None:
+            return rows
+        wanted = [number for number, row in enumerate(rows) if whole_id(session, row) in self._job_ids]
+        return rows[np.array(wanted, np.intp)]
 
     def _notes(self) -> list[str]:
         notes = []
