@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,3 +200,11 @@ def test_a_port_that_is_taken_is_named(server: ViewServer, reader: Reader, page:
 def test_a_page_that_is_not_built_is_named(reader: Reader, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="the web page is not there"):
         ViewServer(reader.interface, page=tmp_path)
+
+
+def test_garbage_is_refused_and_not_printed(server: ViewServer, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"\x16\x03\x01garbage\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
+    assert ask(server, f"/{server.token}/").status == 200
+    assert capfd.readouterr() == ("", "")

@@ -174,6 +174,7 @@ class ViewServer:
             server_header=False,
             timeout_graceful_shutdown=_ENDING_S,
         )
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what others send must not fill the terminal
         self._server = uvicorn.Server(config)
         # Only in the main thread would the server take over the handling of signals.
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
