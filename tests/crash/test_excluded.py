@@ -16,7 +16,7 @@ from tests.drafts import Model, draft_of, model_of, project_at
 from tests.views import project_view, stock_values
 
 BLOCK = 4096
-COPIES = 40
+COPIES = 120
 
 UNLOCKED_WRITER = """
 import sys, h5py
@@ -73,7 +73,11 @@ def test_what_such_a_writer_does_after_a_commit_began_may_be_lost(path: Path) ->
         path.write_bytes(new)  # the commit of another process, which had begun before
     assert disk.log
 
-    assert not project_at(path, "r").verify().ok  # certain is only that it is not silent
+    try:
+        is_well = project_at(path, "r").verify().ok
+    except IntegrityError:
+        is_well = False
+    assert not is_well  # certain is only that it is not silent
 
 
 def test_a_reader_that_ignores_locks_sees_what_it_has_opened_or_nothing(path: Path) -> None:

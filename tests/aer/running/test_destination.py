@@ -123,18 +123,30 @@ MAKERS: dict[str, tuple[Callable[[Path], Any], type[AerchiveError], str]] = {
         IntegrityError,
         r"truncated: .*; take a copy that is whole\. If this is a copy .*, copy it again with 'aerchive copy'$",
     ),
-    "S3": (lambda _: "s3://bucket/x.h5", InvalidInputError, r"^s3://bucket/x\.h5: is a URL, and projects behind URLs "),
+    "S3": (
+        lambda _: "s3://bucket/x.h5",
+        InvalidInputError,
+        r"^s3://bucket/x\.h5: is a URL; projects behind URLs can only be read",
+    ),
     "web": (
         lambda _: "https://x.org/x.h5",
         InvalidInputError,
-        r"cannot be opened yet, nor written; give the path of a",
+        r"can only be read, with aerchive\.open or as the project of a command; give the path of a file",
     ),
-    "web in a path": (lambda _: Path("https://x.org/x.h5"), InvalidInputError, r"^https:/x\.org/x\.h5: is a URL, and"),
-    "chained": (lambda _: "simplecache::s3://b/x.h5", InvalidInputError, r"is a URL, and projects behind URLs cannot"),
+    "web in a path": (
+        lambda _: Path("https://x.org/x.h5"),
+        InvalidInputError,
+        r"^https:/x\.org/x\.h5: is a URL; projects",
+    ),
+    "chained": (
+        lambda _: "simplecache::s3://b/x.h5",
+        InvalidInputError,
+        r"is a URL; projects behind URLs can only be read",
+    ),
     "other host": (
         lambda _: "file://server/x.h5",
         InvalidInputError,
-        r"is a URL, and projects behind URLs cannot be op",
+        r"is a URL; projects behind URLs can only be read",
     ),
     "number": (lambda _: 3, InvalidInputError, r"^project must be the path of .* an open project.*; found 3 \(int\)$"),
 }
@@ -340,16 +352,12 @@ def test_a_url_is_never_taken_for_a_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for url in ("s3://bucket/p.h5", "https://example.org/p.h5", "gs://b/p.h5"):
-        with pytest.raises(
-            InvalidInputError, match=rf"^{url}: is a URL, and projects behind URLs cannot be opened yet"
-        ):
-            aerchive.open(url)
+        with pytest.raises(ReadOnlyError, match=rf"^{url}: .*can only be read"):
+            aerchive.open(url, "a")
         monkeypatch.setenv("AERCHIVE_PROJECT", url)
-        with pytest.raises(InvalidInputError, match=rf"^settings: project: {url}: is a URL, and projects behind URLs"):
+        with pytest.raises(InvalidInputError, match=rf"^settings: project: {url}: is a URL; projects behind URLs"):
             AerSimulator().run(bell())
         monkeypatch.delenv("AERCHIVE_PROJECT")
-        assert main(["-p", url, "ls"]) == 2
-        assert f"aerchive: {url}: is a URL" in capsys.readouterr().err
     aerchive.open("p.h5").save(qiskit_aer.AerSimulator().run(bell()))
     with pytest.raises(InvalidInputError, match=r"s3://bucket/copy\.h5: is a URL"):
         aerchive.open("p.h5").copy("s3://bucket/copy.h5")

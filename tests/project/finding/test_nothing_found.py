@@ -299,7 +299,7 @@ def test_one_text_is_one_tag(study: aerchive.Project) -> None:
         (lambda p: p[0].annotate(params=[1]), "params must be a dictionary"),
         (lambda p: p[0].change_labels({"name": "x"}), "change must be an aerchive.models.labels.LabelChange; found {"),
         (lambda p: p[0].rerun(save=1), "save must be True or False; found 1 (int)"),
-        (lambda p: aerchive.open(5), "path must be the path of a file, or None; found 5 (int)"),  # type: ignore[arg-type]
+        (lambda p: aerchive.open(5), "5 is neither a path nor an open binary file; give the name of a project file"),  # type: ignore[arg-type]
         (lambda p: p[0].counts(experiment="x" * 200), f"found '{'x' * 78}… (str)"),
     ],
 )
