@@ -84,9 +84,7 @@ def test_a_sweep_over_one_circuit(path: Path) -> None:
     assert objects(path) == {"arrays": 1, "circuits": 1, "provenance": 1}
     growth = np.diff(sizes) / 100
     assert growth.min() < 4500
-    assert growth.max() < 8000, (
-        "the catalogue is written anew, in larger chunks, whenever it has four times as many rows"
-    )
+    assert growth.max() < 8000, "the catalogue is written anew when it has four times as many rows"
 
 
 def test_what_runs_share_in_several_processes(path: Path) -> None:

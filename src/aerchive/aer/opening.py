@@ -308,6 +308,11 @@ def project_at(
         if path == default_project():  # the folder of any other project must exist already
             with contextlib.suppress(OSError):  # the first commit reports what is wrong with the folder
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if mode not in (None, "r") and isinstance(path, str) and is_url(path):  # no server is asked, and no secret printed
+        raise ReadOnlyError(
+            f"mode {mode!r}: a project behind a URL can only be read; leave the mode out, or take a copy, and change "
+            "that: aerchive copy URL COPY.h5"
+        )
     if (remote := remote_path(path)) is not None:
         file: Path = remote
         if mode not in (None, "r"):

@@ -194,7 +194,7 @@ def test_what_is_no_project_is_refused_with_a_reason(tmp_path: Path, given: Call
 def test_a_project_behind_a_url_is_only_read(server: RangeServer, tmp_path: Path) -> None:
     url = server.url("project.h5")
     for mode in ("r+", "a", "x"):
-        with pytest.raises(ReadOnlyError, match="can only be read there; take a copy"):
+        with pytest.raises(ReadOnlyError, match="a project behind a URL can only be read"):
             aerchive.open(url, mode)
     project = aerchive.open(url)
     for change in (
