@@ -149,7 +149,8 @@ def python_version(python: Path) -> str | None:
 def fingerprint(python: Path, what: Sequence[str | Path]) -> str:
     """Returns a hash of everything that decides what is installed: the settings, the place, the Python, and files."""
     files = (ROOT / "pyproject.toml", *(one for one in what if isinstance(one, Path)))
-    parts = (*(one.read_bytes() for one in files), os.fsencode(ROOT), (python_version(python) or "").encode())
+    words = (os.fsencode(one) for one in (*what, ROOT))  # the package with and without tools are two things
+    parts = (*(one.read_bytes() for one in files), *words, (python_version(python) or "").encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -536,15 +537,20 @@ def schemas(arguments: Arguments) -> int:
             return code
         now = schema_texts(Path(folder))
     kept = schema_texts(SCHEMAS)
-    stale = sorted(name for name in now.keys() | kept.keys() if now.get(name) != kept.get(name))
-    for name in stale:
-        state = "is missing" if name not in kept else "is of no document" if name not in now else "is out of date"
-        say(f"{SCHEMAS.relative_to(ROOT) / name} {state}")
-    if stale:
+    if is_stale(SCHEMAS, now, kept, "is of no document"):
         say("run `python3 tasks.py schemas` and read the difference: it is a change of the format")
         return 1
     say(f"{len(now)} schemas agree with the models")
     return 0
+
+
+def is_stale(folder: Path, made: Mapping[str, object], kept: Mapping[str, object], extra: str) -> bool:
+    """Says of each file of a folder that differs from what was made now how it does, and whether there is one."""
+    stale = sorted(name for name in made.keys() | kept.keys() if made.get(name) != kept.get(name))
+    for name in stale:
+        state = "is missing" if name not in kept else extra if name not in made else "is out of date"
+        say(f"{folder.relative_to(ROOT) / name} {state}")
+    return bool(stale)
 
 
 def schema_texts(folder: Path) -> dict[str, str]:
@@ -570,11 +576,7 @@ def web(arguments: Arguments) -> int:
         if code := npm("run", "build", "--", "--outDir", folder):
             return code
         built, kept = page_files(Path(folder)), page_files(PAGE)
-    stale = sorted(name for name in built.keys() | kept.keys() if built.get(name) != kept.get(name))
-    for name in stale:
-        state = "is missing" if name not in kept else "is of an older page" if name not in built else "differs"
-        say(f"{PAGE.relative_to(ROOT) / name} {state}")
-    if stale:
+    if is_stale(PAGE, built, kept, "is of an older page"):
         say("run `python3 tasks.py web` and commit the page that it builds")
         return 1
     say(f"the page is the one that {WEB.relative_to(ROOT)} builds, {len(built)} files")

@@ -54,6 +54,14 @@ def test_the_demo_installs_nothing_beside_the_development_tools(
     assert installed == [tasks.DEVELOPMENT]
 
 
+def test_an_environment_of_the_demo_is_not_one_with_development_tools(tasks: ModuleType, tmp_path: Path) -> None:
+    python = Path(sys.executable)
+    assert tasks.fingerprint(python, tasks.PACKAGE) != tasks.fingerprint(python, tasks.DEVELOPMENT)
+    (tmp_path / "installed-from").write_text(tasks.fingerprint(python, tasks.PACKAGE))
+    assert tasks.is_prepared(tmp_path, python, tasks.PACKAGE)
+    assert not tasks.is_prepared(tmp_path, python, tasks.DEVELOPMENT)
+
+
 def test_while_pip_works_lines_say_on_what(
     tasks: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
