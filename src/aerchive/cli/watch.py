@@ -21,6 +21,7 @@ from aerchive.models.shown import shown_attributes
 from aerchive.project.finding.asking import BadRuns
 from aerchive.project.project import Project
 from aerchive.project.run import Run
+from aerchive.storage.medium.opening import stamp_at
 from aerchive.times import now
 
 _ID = 8
@@ -71,6 +72,7 @@ def _changes(
 ) -> Iterator[Run]:
     """Yields runs that were submitted from now on, and those that run now, whenever their outcome is another one."""
     start, last = now(), time.monotonic()
+    stamp = stamp_at(project.path)
     there = project.catalogue()["job_id"]
     running = _found(project, where, {**conditions, "outcome": _RUNNING})
     known = {one.job_id: _RUNNING for one in running}
@@ -79,7 +81,9 @@ def _changes(
         time.sleep(interval)
         left = [job_id for job_id, outcome in known.items() if outcome == _RUNNING]
         found = _found(project, where, {**conditions, "created__ge": start})
-        new = [*left, *_new_ids(project, there)]  # runs of the past are archived, too, such as those of a merge
+        new, before, stamp = left, stamp, stamp_at(project.path)
+        if stamp != before:  # runs of the past are archived, too, such as those of a merge
+            new = [*left, *_new_ids(project, there)]
         found += _found(project, where, {**conditions, "job_id__in": new}) if new else []
         for one in sorted({one.job_id: one for one in found}.values(), key=lambda one: one.created):
             if known.get(one.job_id) != one.outcome:
@@ -93,8 +97,6 @@ def _new_ids(project: Project, there: NDArray[Any]) -> list[str]:
     try:
         rows = project.catalogue()
     except (NotFoundError, ProjectLockedError):
-        return []
-    if len(rows) == len(there) and (not len(rows) or rows["job_id"][-1] == there[-1]):
         return []
     is_new = ~np.isin(rows["job_id"], there) & (rows["overflow"] & np.uint32(OVERFLOW["job_id"]) == 0)
     return [one.decode() for one in rows["job_id"][is_new].tolist()]

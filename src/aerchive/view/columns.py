@@ -82,8 +82,9 @@ class RunColumns:
         if CIRCUIT_NAME in names:
             after = next(place for place, one in enumerate(found, 1) if one.name == "name")
             found.insert(after, ListedColumn(CIRCUIT_NAME, "circuit", "run", "text"))
+        names = sorted(names, key=self._number_without)
         for prefix, group in _GROUPS.items():
-            for name in sorted(names, key=self._number_without):
+            for name in names:
                 if name.startswith(prefix) and (kind := self._type(name)) is not None:
                     found.append(ListedColumn(name, name.removeprefix(prefix), group, kind))
         if self._listing.forms(COUNTS):

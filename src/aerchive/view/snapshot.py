@@ -15,7 +15,7 @@ from aerchive.project.finding.asking import BadRuns
 from aerchive.project.finding.search import Search, all_values
 from aerchive.project.parts import ProjectParts
 from aerchive.project.project import Project
-from aerchive.storage.medium.opening import stamp_of
+from aerchive.storage.medium.opening import stamp_at
 from aerchive.text import without_surrogates
 from aerchive.view.answer import JSON, Answer, json_bytes
 from aerchive.view.columns import RunColumns
@@ -143,10 +143,7 @@ class Snapshots:
 
     def _state(self) -> Iterator[object]:
         """What is another value after each change. It is read before the runs, so that no later change is missed."""
-        try:
-            yield stamp_of(os.stat(self._project.path))
-        except OSError:
-            yield None
+        yield stamp_at(self._project.path)
         for one in self._project.spools.contents():
             yield str(one.path), one.end, one.life.name, len(one.problems), len(one.unnamed)
             yield tuple(job.job_id for job in one.jobs), tuple(run.offset for run in one.runs)

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aerchive.errors import AerchiveError, InvalidInputError
+from aerchive.states.matrix_pyramid import TILE_SIDE
+from aerchive.states.tiles import TILE_BINS
 from aerchive.view.answer import Answer, problem
 from aerchive.view.counts_view import pages_of
 from aerchive.view.interface import DataInterface
@@ -18,7 +20,7 @@ _TREE = "tree/node.json"
 _MOST_NODES = 100_000
 """The greatest number of nodes of the tree: links of a forged file could lead around for ever."""
 _LOOK_AGAIN_S = 0.1
-_TILES = {"vector": (1024, "{index}"), "matrix": (32, "{row_tile}-{column_tile}")}
+_TILES = {"vector": (TILE_BINS, "{index}"), "matrix": (TILE_SIDE, "{row_tile}-{column_tile}")}
 """The number of bins along a side of a tile, and how it is named, by view."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,7 +21,7 @@ from aerchive.project.catalogue.table import Catalogue
 from aerchive.project.finding.search import Search, point_clause, wanted_values
 from aerchive.project.finding.sweep import PointTable, sweep_columns, wanted_counts
 from aerchive.storage.file import ProjectFile
-from aerchive.storage.medium.opening import Stamp, stamp_of
+from aerchive.storage.medium.opening import Stamp, stamp_at
 from aerchive.storage.medium.remote_path import RemotePath
 
 _AT_ONCE = 100
@@ -73,7 +72,7 @@ class Follower:
 
     def _new(self) -> Iterator[Columns]:
         """Yields the columns of the rows that are new now, of 100 runs at a time."""
-        stamp = self._stamp_now()
+        stamp = stamp_at(self._file.path)
         if stamp is None or stamp == self._stamp:  # there is no file, or it has not changed
             return
         try:
@@ -103,12 +102,6 @@ class Follower:
             )
         self._unseen.remove(some)
         return table if some else None
-
-    def _stamp_now(self) -> Stamp | None:
-        try:
-            return stamp_of(os.stat(self._file.path))
-        except (OSError, ValueError):
-            return None
 
 
 class _Unseen(Clause):

@@ -119,3 +119,11 @@ def stamp_of(status: os.stat_result) -> Stamp:
     if parts is not None:
         return parts.stamp
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def stamp_at(path: os.PathLike[str]) -> Stamp | None:
+    """The stamp of the file at a path; ``None`` if there is none, or it cannot be looked at."""
+    try:
+        return stamp_of(os.stat(path))
+    except (OSError, ValueError):
+        return None
