@@ -13,15 +13,20 @@ _ATTRIBUTES = {"class", "open", "viewbox", "preserveaspectratio", "aria-hidden",
 _MOST = 100_000
 
 
-class _Reader(HTMLParser):
+class TagReader(HTMLParser):
+    """Reads HTML of which only some tags and attributes are allowed, and each tag is closed."""
+
+    tags = frozenset(_TAGS)
+    attributes = frozenset(_ATTRIBUTES)
+
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
         self.texts: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in _TAGS
-        assert {name for name, _ in attrs} <= _ATTRIBUTES
+        assert tag in self.tags
+        assert {name for name, _ in attrs} <= self.attributes
         self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -31,6 +36,8 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
+
+class _Reader(TagReader):
     def handle_data(self, data: str) -> None:
         if self.open[-1] == "style":
             assert "url(" not in data

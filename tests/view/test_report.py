@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 import socket
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import aerchive
 from aerchive.aer import AerSimulator
 from aerchive.cli import main
 from aerchive.errors import IntegrityError
+from tests.html_pages import TagReader
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 TAGS = {
@@ -34,14 +34,15 @@ ATTRIBUTES = {
 Printed = pytest.CaptureFixture[str]
 
 
-class Page(HTMLParser):
+class Page(TagReader):
     """A report after it was checked: its texts, links and places that links lead to."""
+
+    tags = frozenset(TAGS)
+    attributes = frozenset(ATTRIBUTES)
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.source = file.read_text("utf-8")
-        self.open: list[str] = []
-        self.texts: list[str] = []
         self.links: list[str] = []
         self.places: list[str] = []
         self.policy = self.style = ""
@@ -51,23 +52,15 @@ class Page(HTMLParser):
         self.text = "\n".join(self.texts)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attrs)
         given = dict(attrs)
-        assert tag in TAGS
-        assert given.keys() <= ATTRIBUTES
-        if tag == "meta":
+        if tag == "meta":  # it is never closed
+            self.open.pop()
             if given.get("http-equiv") == "Content-Security-Policy":
                 self.policy = str(given["content"])
             return
         self.links += [str(given["href"])] if "href" in given else []
         self.places += [str(given["id"])] if "id" in given else []
-        self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
         if self.open[-1:] == ["style"]:
