@@ -9,6 +9,7 @@ import { percent, short, whole } from "../words/numbers";
 import { Failure, Loading } from "../words/notices";
 import { line } from "../words/safe";
 import { distances } from "./distances";
+import { Wide } from "../words/wide";
 
 const STEP = 32;
 
@@ -71,7 +72,7 @@ function Both({ first, second }: { first: string; second: string }): ReactNode {
         p and q are the shares of the outcomes in the first and the second run.
         {result.bound && " The rarest outcomes are not listed; those that may be among them are taken together as “others”."}
       </p>
-      <div className="wide" tabIndex={0} role="group" aria-labelledby="counts">
+      <Wide aria-labelledby="counts">
         <table className="bars" aria-label="Counts of both runs" data-testid="counts-compared">
           <thead>
             <tr>
@@ -107,7 +108,7 @@ function Both({ first, second }: { first: string; second: string }): ReactNode {
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
       {result.outcomes.length > number && (
         <button type="button" className="link" onClick={() => setNumber(number + 8 * STEP)}>
           Show {whole(Math.min(8 * STEP, result.outcomes.length - number))} more outcomes

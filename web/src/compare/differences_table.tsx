@@ -4,6 +4,7 @@ import type { RunDocument } from "../data/interface";
 import { counted, whole } from "../words/numbers";
 import { line } from "../words/safe";
 import { type Difference, differences, valueText } from "./differences";
+import { Wide } from "../words/wide";
 
 const DOCUMENTS: ["labels" | "config" | "status" | "provenance", string][] = [
   ["labels", "Labels"],
@@ -27,7 +28,7 @@ export function DifferencesTable({ first, second }: { first: RunDocument; second
         </label>
       </div>
       <p className="faint">{counted(different, "entry differs", "entries differ")}.</p>
-      <div className="wide" tabIndex={0} role="group" aria-labelledby="differences">
+      <Wide aria-labelledby="differences">
         <table className="differences" data-testid="differences">
           <thead>
             <tr>
@@ -40,7 +41,7 @@ export function DifferencesTable({ first, second }: { first: RunDocument; second
             <Group key={title} title={title} entries={equal ? entries : entries.filter((one) => !one.equal)} />
           ))}
         </table>
-      </div>
+      </Wide>
     </section>
   );
 }

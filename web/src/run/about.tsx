@@ -7,6 +7,7 @@ import { bytes } from "../words/numbers";
 import { line, plain } from "../words/safe";
 import { localTime, machineTime } from "../words/times";
 import { Tree } from "./documents";
+import { Wide } from "../words/wide";
 
 export function Labels({ labels }: { labels: JsonObject }): ReactNode {
   const tags = Array.isArray(labels["tags"]) ? labels["tags"].map(String) : [];
@@ -56,7 +57,7 @@ export function History({ history }: { history: RunDocument["history"] }): React
   return (
     <section className="card" aria-labelledby="history">
       <h2 id="history">History</h2>
-      <div className="wide" tabIndex={0} role="group" aria-labelledby="history">
+      <Wide aria-labelledby="history">
         <table>
           <thead>
             <tr>
@@ -79,7 +80,7 @@ export function History({ history }: { history: RunDocument["history"] }): React
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
     </section>
   );
 }
@@ -89,7 +90,7 @@ export function Attachments({ attachments }: { attachments: RunDocument["attachm
   return (
     <section className="card" aria-labelledby="attachments">
       <h2 id="attachments">Attachments</h2>
-      <div className="wide" tabIndex={0} role="group" aria-labelledby="attachments">
+      <Wide aria-labelledby="attachments">
         <table>
           <thead>
             <tr>
@@ -114,7 +115,7 @@ export function Attachments({ attachments }: { attachments: RunDocument["attachm
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
     </section>
   );
 }

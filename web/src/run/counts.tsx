@@ -10,6 +10,7 @@ import { Failure, Loading } from "../words/notices";
 import { line } from "../words/safe";
 import { ExperimentChooser } from "./experiment_chooser";
 import { LeftOut } from "./left_out";
+import { Wide } from "../words/wide";
 
 const STEP = 32;
 
@@ -66,9 +67,9 @@ function Histogram({ document }: { document: CountsDocument }): ReactNode {
           </select>
         </label>
       </div>
-      <div className="wide" tabIndex={0} role="group" aria-labelledby="counts" data-testid="counts">
+      <Wide aria-labelledby="counts" data-testid="counts">
         <Bars label="Counts" heads={["outcome", "shots"]} bars={bars} full={Math.max(full, others > 0 ? others / document.shots : 0)} />
-      </div>
+      </Wide>
       {hidden > 0 && (
         <button type="button" className="link" onClick={() => setNumber(number + 8 * STEP)}>
           Show {whole(Math.min(hidden, 8 * STEP))} more outcomes

@@ -6,6 +6,7 @@ import { bytes, counted, short } from "../words/numbers";
 import { line } from "../words/safe";
 import { bindText } from "./experiment_chooser";
 import { LeftOut } from "./left_out";
+import { Wide } from "../words/wide";
 
 const STEP = 50;
 
@@ -24,7 +25,7 @@ export function Saved({ run }: { run: RunDocument }): ReactNode {
   return (
     <section className="card" aria-labelledby="saved">
       <h2 id="saved">Saved values</h2>
-      <div className="wide" tabIndex={0} role="group" aria-labelledby="saved">
+      <Wide aria-labelledby="saved">
         <table data-testid="saved">
           <thead>
             <tr>
@@ -69,7 +70,7 @@ export function Saved({ run }: { run: RunDocument }): ReactNode {
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
       {run.saved.length > number && (
         <button type="button" className="link" onClick={() => setNumber(number + 10 * STEP)}>
           Show {counted(Math.min(10 * STEP, run.saved.length - number), "more value", "more values")}

@@ -5,6 +5,7 @@ import { short } from "../words/numbers";
 import { Swatch } from "./bin_tip";
 import { amplitudeText, binBits, binRange, binSize, peakBits, phaseParts } from "./bin_words";
 import { type Extent, leastExponent, ofBin, type Window } from "./window";
+import { Wide } from "../words/wide";
 
 const ROWS = 16;
 
@@ -29,7 +30,7 @@ export function BinsTable({ bins, values, phases, extent, change }: Props): Reac
   const one = binSize(bins) === 1;
   const deeper = extent.qubits - bins.level > leastExponent(extent);
   return (
-    <div className="wide" tabIndex={0} role="group" aria-label="The most probable bins in sight">
+    <Wide aria-label="The most probable bins in sight">
       <table data-testid="bins-table">
         <thead>
           <tr>
@@ -78,6 +79,6 @@ export function BinsTable({ bins, values, phases, extent, change }: Props): Reac
         </tbody>
       </table>
       {places.length === 0 && <p className="faint">Nothing in sight has a probability above zero.</p>}
-    </div>
+    </Wide>
   );
 }

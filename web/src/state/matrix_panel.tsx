@@ -14,6 +14,7 @@ import { PhaseLegend } from "./legend";
 import { cellBits, MatrixChart } from "./matrix_chart";
 import { drawnMatrix, leastMatrixExponent, type MatrixWindow, matrixWindowText, movedMatrix, parseMatrixWindow, wholeMatrix, zoomedMatrix } from "./matrix_window";
 import { VectorPanel } from "./vector_panel";
+import { Wide } from "../words/wide";
 
 const ROWS = 12;
 
@@ -117,7 +118,7 @@ function GreatestCells({ cells, qubits }: { cells: Cells; qubits: number }): Rea
   return (
     <section className="card" aria-labelledby="greatest">
       <h2 id="greatest">Greatest elements in sight</h2>
-      <div className="wide" tabIndex={0} role="group" aria-labelledby="greatest">
+      <Wide aria-labelledby="greatest">
         <table data-testid="cells-table">
           <thead>
             <tr>
@@ -142,7 +143,7 @@ function GreatestCells({ cells, qubits }: { cells: Cells; qubits: number }): Rea
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
     </section>
   );
 }

@@ -9,6 +9,7 @@ import { line } from "../words/safe";
 import { Swatch } from "./bin_tip";
 import { phaseParts } from "./bin_words";
 import { around, windowText } from "./window";
+import { Wide } from "../words/wide";
 
 function indexBits(index: number | string, qubits: number): string {
   if (typeof index === "number") return bits(index, qubits);
@@ -73,9 +74,9 @@ export function Marginals({ info }: { info: ArrayInfo }): ReactNode {
   return (
     <section className="card" aria-labelledby="marginals">
       <h2 id="marginals">Probability of 1 for each qubit</h2>
-      <div className="wide" tabIndex={0} role="group" aria-labelledby="marginals" data-testid="marginals">
+      <Wide aria-labelledby="marginals" data-testid="marginals">
         <Bars label="Probability of 1 for each qubit" heads={["qubit", "probability"]} bars={bars} full={1} shares={false} />
-      </div>
+      </Wide>
     </section>
   );
 }

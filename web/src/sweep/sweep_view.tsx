@@ -16,6 +16,7 @@ import { line, shortId } from "../words/safe";
 import { axesOf, canColour, isPlottable } from "./axes";
 import { SweepPlot } from "./plot";
 import { type Cell, MOST_POINTS, type Point, pointsOf } from "./points";
+import { Wide } from "../words/wide";
 
 export default function SweepView(): ReactNode {
   const project = useProject();
@@ -157,7 +158,7 @@ function PointsTable({ points, columns, keys, ids }: { points: Point[]; columns:
   return (
     <section className="card" aria-labelledby="points">
       <h2 id="points">Points</h2>
-      <div className="wide" tabIndex={0} role="group" aria-labelledby="points">
+      <Wide aria-labelledby="points">
         <table data-testid="points">
           <thead>
             <tr>
@@ -186,7 +187,7 @@ function PointsTable({ points, columns, keys, ids }: { points: Point[]; columns:
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
       {sorted.length > number && (
         <button type="button" className="link" onClick={() => setNumber(number + 10 * STEP)}>
           Show {whole(Math.min(10 * STEP, sorted.length - number))} more of {whole(sorted.length)}
