@@ -35,6 +35,7 @@ from aerchive.project.care.space import SpaceReport, survey_space
 from aerchive.project.care.verify import Progress, VerifyReport, verify_in_child, verify_project
 from aerchive.project.catalogue.conditions import All, Clause, as_texts
 from aerchive.project.catalogue.expression import clause_of
+from aerchive.project.documents.compressed import compressed
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.origin import Origins, put_origin
@@ -179,8 +180,9 @@ class Project(Shown):
             params: Parameters of the study, by name.
             compression: The compression profile of the arrays: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``;
                 by default that of the project, or else that of the settings.
-            max_infidelity: The limit for rounding of state vectors: the infidelity ``1 - F`` is proven not to exceed
-                it, and the infidelity that was reached is stored with them. By default nothing is lost.
+            max_infidelity: The limit for state vectors: they are rounded, or stored as products of matrices where that
+                is smaller. The infidelity ``1 - F`` is proven not to exceed the limit, and what was measured is stored
+                with them. By default nothing is lost.
             qpy_version: The version of QPY for the circuits, such as 15 for readers with Qiskit 2.1; by default that of
                 the project, or else that of the settings.
 
@@ -205,7 +207,7 @@ class Project(Shown):
         given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
         with written_as(version):
             captured = self.parts.bridge.capture(job_or_result, given, options)
-        draft = dataclasses.replace(captured, compression=stored)
+        draft = compressed(captured, stored)
         run = self._saving.save(draft, labels)
         if draft.refused:
             raise UnsupportedTypeError(

@@ -21,7 +21,7 @@ from aerchive.stored.array_methods import ArrayMethods
 from aerchive.stored.array_plan import plan_array
 from aerchive.stored.block_cache import read_rows
 from aerchive.stored.location import ArrayLocation
-from aerchive.stored.open_array import OpenArray
+from aerchive.stored.open_array import OpenArray, open_array
 from aerchive.stored.opener import RunOpener, planned
 from aerchive.stored.part import Part, shape_of
 from aerchive.stored.picks import has_arrays, picked
@@ -139,7 +139,7 @@ class StoredArray(ArrayMethods, Shown):
     def opened(self) -> Iterator[OpenArray]:
         """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
         with planned(self._run, lambda group: plan_array(group, self._location)) as (plan, fd):
-            yield OpenArray(plan, fd)
+            yield open_array(plan, fd)
 
     def fingerprint(self) -> str:
         """A digest (SHA-256) of what tells the stored values from all others; no value is read.
@@ -154,7 +154,7 @@ class StoredArray(ArrayMethods, Shown):
         with self._run.open() as (session, group):
             status = os.fstat(session.fd)
             file = status.st_dev, status.st_ino, birth_of(session.fd)
-            digests = group.digests(self._location.name)
+            digests = [one for name in self._location.datasets for one in group.digests(name)]
         return hashlib.sha256(repr((file, self._location.identity, digests)).encode()).hexdigest()
 
     @property

@@ -1,32 +1,104 @@
-"""A stored array whose chunks are located: boxes of it are read in any thread, without HDF5 and without a lock."""
+"""A stored array that is open: boxes of it are read in any thread, without HDF5 and without a lock."""
 
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.stored.array_plan import ArrayPlan
+from aerchive.states.source import Source
+from aerchive.stored.array_plan import ArrayPlan, ComposedPlan
 from aerchive.stored.location import as_dtype
 from aerchive.stored.part import Box, Part
 
 
-class OpenArray:
+class OpenArray(ABC):
     """A whole stored array, ready to be read piece by piece; an `aerchive.states.source.Source`.
+
+    Attributes:
+        shape: Shape of the array as it is stored.
+        chunk: Shape of the pieces that are stored, and read, as a whole.
+        is_turned: Whether the axes on disk are those of the array in reverse order.
+    """
+
+    shape: tuple[int, ...]
+    chunk: tuple[int, ...]
+    is_turned: bool = False
+
+    @abstractmethod
+    def read(self, *box: slice) -> NDArray[Any] | None:
+        """Reads the values in a box.
+
+        Args:
+            *box: One slice for each axis, with a start and a stop and without a step.
+
+        Returns:
+            The values, which must not be changed; ``None`` if none of their chunks was ever written, so that all are
+            zero.
+
+        Raises:
+            IntegrityError: The stored bytes are damaged.
+        """
+
+    def boxes(self) -> Iterator[tuple[slice, ...]]:
+        """The boxes of the chunks, as one slice for each axis, in row-major order of the grid of chunks."""
+        axes = [
+            [slice(start, min(start + piece, length)) for start in range(0, length, piece)]
+            for length, piece in zip(self.shape, self.chunk, strict=True)
+        ]
+        return itertools.product(*axes)
+
+    def parts(self) -> list[Part]:
+        """The pieces in which the array is read, each a box of the array and not of what is on disk."""
+
+        def loader(box: Box) -> Callable[[], NDArray[Any] | None]:
+            def load() -> NDArray[Any] | None:
+                values = self.read(*box)
+                return values.T if values is not None and self.is_turned else values
+
+            return load
+
+        return [Part(loader(box), ((box[::-1] if self.is_turned else box, ...),)) for box in self.boxes()]
+
+
+class ComposedArray(OpenArray):
+    """An array whose elements are computed from what is stored.
+
+    Args:
+        source: What computes them.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.shape, self.chunk = source.shape, source.chunk
+
+    def read(self, *box: slice) -> NDArray[Any] | None:
+        """See `OpenArray`."""
+        return self.source.read(*box)
+
+
+def open_array(plan: ArrayPlan | ComposedPlan, fd: int) -> OpenArray:
+    """Opens an array.
+
+    Args:
+        plan: Plan to read the whole array.
+        fd: File descriptor of the project file, open for reading as long as the result is used.
+    """
+    return ChunkedArray(plan, fd) if isinstance(plan, ArrayPlan) else ComposedArray(plan.opened(fd))
+
+
+class ChunkedArray(OpenArray):
+    """An array whose elements are stored, in chunks.
 
     Its axes are those on disk, in reverse order if the array was in Fortran order. Chunks are not kept in memory.
 
     Args:
         plan: Plan to read the whole array.
         fd: File descriptor of the project file, open for reading as long as this object is used.
-
-    Attributes:
-        shape: Shape of the array as it is stored.
-        chunk: Shape of the pieces that are stored, and read, as a whole.
-        is_turned: Whether the axes on disk are those of the array in reverse order.
     """
 
     def __init__(self, plan: ArrayPlan, fd: int) -> None:
@@ -51,39 +123,8 @@ class OpenArray:
             for chunk in read_plan.locations
         }
 
-    def boxes(self) -> Iterator[tuple[slice, ...]]:
-        """The boxes of the chunks, as one slice for each axis, in row-major order of the grid of chunks."""
-        axes = [
-            [slice(start, min(start + piece, length)) for start in range(0, length, piece)]
-            for length, piece in zip(self.shape, self.chunk, strict=True)
-        ]
-        return itertools.product(*axes)
-
-    def parts(self) -> list[Part]:
-        """The pieces in which the array is read, each a box of the array and not of what is on disk."""
-
-        def loader(box: Box) -> Callable[[], NDArray[Any] | None]:
-            def load() -> NDArray[Any] | None:
-                values = self.read(*box)
-                return values.T if values is not None and self.is_turned else values
-
-            return load
-
-        return [Part(loader(box), ((box[::-1] if self.is_turned else box, ...),)) for box in self.boxes()]
-
     def read(self, *box: slice) -> NDArray[Any] | None:
-        """Reads the values in a box.
-
-        Args:
-            *box: One slice for each axis, with a start and a stop and without a step.
-
-        Returns:
-            The values, which must not be changed; ``None`` if none of their chunks was ever written, so that all are
-            zero.
-
-        Raises:
-            IntegrityError: The stored bytes are damaged.
-        """
+        """See `OpenArray`."""
         if self._values is not None:
             part: NDArray[Any] = self._values[box]
             return part

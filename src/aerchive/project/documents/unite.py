@@ -142,10 +142,10 @@ def _have_same_numbers(one: DatasetDraft, other: DatasetDraft) -> bool:
 
 def _are_same(one: DatasetDraft, other: DatasetDraft) -> bool:
     """Whether two datasets have the same bits; if the first was rounded when it was written, bits are not compared."""
-    if one.shape != other.shape or one.attributes.get("dtype") != other.attributes.get("dtype"):
-        return False
     if "infidelity" in one.attributes:
         return True
+    if one.shape != other.shape or one.attributes.get("dtype") != other.attributes.get("dtype"):
+        return False
     rows = max(1, _PIECE_BYTES * one.shape[0] // max(1, other.nbytes))
     starts = range(0, one.shape[0], rows)
     return all(one.rows(at, at + rows).tobytes() == other.rows(at, at + rows).tobytes() for at in starts)
