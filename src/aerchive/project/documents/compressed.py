@@ -68,7 +68,7 @@ def _certified(dataset: DatasetDraft, compression: Compression, max_infidelity: 
         **dataset.attributes,
         "layout": MATRIX_PRODUCT,
         "dtype": flat.dtype.str,
-        BONDS: ";".join(" ".join(map(str, one.bonds)) for one in found),
+        BONDS: ";".join(" ".join(map(str, (1, *one.bonds, 1))) for one in found),
         "max_infidelity": max_infidelity,
         "infidelity_bound": min(max_infidelity, max(one.bound for one in found)),
         "infidelity": max(one.infidelity for one in found),
