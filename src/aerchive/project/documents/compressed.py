@@ -35,7 +35,8 @@ def compressed(draft: RunDraft, compression: Compression) -> RunDraft:
         The run with arrays as they will be stored. Arrays that became nothing else are those of ``draft``.
     """
     datasets = {name: _smallest(dataset, compression) for name, dataset in draft.datasets.items()}
-    return dataclasses.replace(draft, compression=compression, datasets=datasets)
+    saved = sum(dataset.nbytes - datasets[name].nbytes for name, dataset in draft.datasets.items())
+    return dataclasses.replace(draft, compression=compression, datasets=datasets, nbytes=draft.nbytes - saved)
 
 
 def _smallest(dataset: DatasetDraft, compression: Compression) -> DatasetDraft:
