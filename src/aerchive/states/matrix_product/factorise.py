@@ -17,6 +17,7 @@ from aerchive.states.matrix_product.ranks import chosen_ranks
 from aerchive.states.matrix_product.sweep import Chain, balanced, chain_of, shortened, within
 from aerchive.states.matrix_product.tensors import MatrixProduct, Tensor
 from aerchive.states.source import InMemory, Source, cut
+from aerchive.states.sums import inner_parts
 
 _BLOCK = 2**20
 _SMALLEST, _LARGEST = 2.0**-480, 2.0**480
@@ -102,7 +103,7 @@ def _looked_through(source: Source) -> tuple[float, bool]:
             values = source.read(piece)
             if values is None:
                 continue
-            square += float(np.vdot(values, values).real)
+            square += inner_parts(values, values).real
             is_real = is_real and not values.imag.any()
     return math.sqrt(square) if square >= 0 else math.nan, is_real
 
@@ -117,9 +118,10 @@ def _found(
     halves = split(matrix, _PREPARATION / 2 * limit, max_rank)
     if halves is None:
         return None
-    outside = max(0.0, norm**2 - float(np.linalg.norm(halves.right)) ** 2)
+    within_basis = halves.right.reshape(-1)
+    outside = max(0.0, norm**2 - inner_parts(within_basis, within_basis).real)
     chain = chain_of(halves, within(_PREPARATION / 2 * limit / qubits))
-    del halves
+    del halves, within_basis
     return _smallest(chain, outside + chain.discarded, norm, max_infidelity)
 
 

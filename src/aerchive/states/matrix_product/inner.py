@@ -58,4 +58,3 @@ def difference(a: MatrixProduct, b: MatrixProduct, factor: complex = 1.0) -> Mat
 def inner_dense(product: MatrixProduct, other: Source, workers: Workers) -> complex:
     """Returns ``<product|other>`` with a stored vector, which is read once, a piece at a time."""
     return inner_of_vectors(Expansion(product), other, workers)
-

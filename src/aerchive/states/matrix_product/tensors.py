@@ -71,7 +71,9 @@ def check_chain(tensors: Sequence[Tensor]) -> None:
         if tensor.ndim != 3 or tensor.shape[:2] != (left, 2) or not tensor.shape[2]:
             raise InvalidInputError(f"tensor {position} has the shape {tensor.shape}; expected is ({left}, 2, right)")
         if tensor.dtype not in (np.float64, np.complex128) or tensor.dtype != tensors[0].dtype:
-            raise InvalidInputError(f"tensor {position} has the dtype {tensor.dtype}; all need complex128, or all float64")
+            raise InvalidInputError(
+                f"tensor {position} has the dtype {tensor.dtype}; all need complex128, or all float64"
+            )
         left = tensor.shape[2]
     if left != 1:
         raise InvalidInputError(f"the last tensor has the shape {tensors[-1].shape}; its last axis must have length 1")
