@@ -69,7 +69,15 @@ def test_several_states_of_one_shape_are_each_a_product(run: aerchive.Run, label
 
 def test_parts_are_read(state: StoredProductState) -> None:
     whole = np.asarray(state)
-    for key in (0, -1, slice(3, 900), slice(5, None, 777), slice(None, None, -4096), [5, 3, -1, 5], np.array([[1], [2]])):
+    for key in (
+        0,
+        -1,
+        slice(3, 900),
+        slice(5, None, 777),
+        slice(None, None, -4096),
+        [5, 3, -1, 5],
+        np.array([[1], [2]]),
+    ):
         np.testing.assert_allclose(state[key], whole[key], rtol=0, atol=1e-15)
     mask = np.zeros(2**QUBITS, bool)
     mask[[7, 9]] = True
@@ -138,4 +146,4 @@ def test_other_states(run: aerchive.Run, state: StoredProductState) -> None:
 
 
 def test_a_handle_may_be_pickled(state: StoredProductState) -> None:
-    assert pickle.loads(pickle.dumps(state)).top(2) == state.top(2)  # noqa: S301
+    assert pickle.loads(pickle.dumps(state)).top(2) == state.top(2)

@@ -22,7 +22,7 @@ def products(values, rows):
     at = 0
     for bonds in rows:
         state = np.ones((1, 1))
-        for left, right in zip(bonds, bonds[1:]):
+        for left, right in zip(bonds[:-1], bonds[1:]):
             tensor = values[at : at + 2 * left * right].reshape(left, 2 * right)
             state, at = (state @ tensor).reshape(-1, right), at + tensor.size
         yield state[:, 0].astype(complex)

@@ -74,9 +74,7 @@ def picked(
     return picks.finished(out)
 
 
-def computed(
-    key: object, shape: tuple[int], elements: Callable[[NDArray[np.int64]], NDArray[Any]]
-) -> NDArray[Any]:
+def computed(key: object, shape: tuple[int], elements: Callable[[NDArray[np.int64]], NDArray[Any]]) -> NDArray[Any]:
     """Computes the elements of an array of one axis that an index with a list or an array selects.
 
     Args:

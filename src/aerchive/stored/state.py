@@ -289,7 +289,7 @@ class StoredState(StoredQuantumState):
         return found
 
     def expectation_error(self, oper: Any, qargs: Sequence[int] | None = None) -> float:
-        """The greatest error of an expectation value that is computed from this state instead of the one that was saved.
+        """The greatest error of an expectation value of this state instead of the one that was saved.
 
         It is ``2 ||O|| sqrt(1 - F)`` for normalised states, with the measured infidelity; ``||O||`` is the greatest
         magnitude of an eigenvalue, for which a sum of Pauli operators is given the sum of the magnitudes of its
@@ -308,7 +308,7 @@ class StoredState(StoredQuantumState):
         return error_of_expectation(self.infidelity, self._norm_of(oper, qargs))
 
     def probability_error(self) -> float:
-        """The greatest error of a probability that is computed from this state instead of the one that was saved.
+        """The greatest error of a probability of this state instead of the one that was saved.
 
         It is ``sqrt(1 - F)``, with the measured infidelity: the trace distance of the two states, which bounds the
         difference of the probabilities of any event. 0 if the state is stored exactly.
