@@ -128,8 +128,8 @@ def reproduce_here(run: Run, *, take_resources: bool) -> ReproduceReport:
         }
         values = tuple(compare_results(before, again, losses))
         notes += [
-            f"{label} of experiment {number} was {'rounded' if loss.grid else 'made a product of matrices'} when it was "
-            "archived; the new one was, too, before it was compared"
+            f"{label} of experiment {number} was {'rounded' if loss.grid else 'made a product of matrices'} when it "
+            "was archived; the new one was, too, before it was compared"
             for (number, label), loss in losses.items()
         ]
     else:
