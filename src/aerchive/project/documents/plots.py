@@ -228,7 +228,9 @@ def probability_plot(datasets: Mapping[str, DatasetDraft]) -> Plot | None:
     """The probabilities of a saved state, or of a density matrix too large to be shown, in at most 1,024 bins."""
     for kind, what in ("statevector", ""), ("density_matrix", ", density matrix"):
         dataset = next((one for one in datasets.values() if one.attributes.get("kind") == kind), None)
-        if dataset is None or dataset.attributes.get("layout") == "packed" or dataset.dtype.kind != "c":
+        if dataset is None or is_composed(dataset.attributes) or dataset.dtype.kind != "c":
+            continue
+        if dataset.attributes.get("layout") == "packed":
             continue
         read, shape, number = last_array(dataset)
         size = shape[0] if shape else 0
