@@ -18,6 +18,7 @@ from aerchive import layout
 from aerchive.models.config import RunConfig
 from aerchive.models.shown import cut, own_names
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft
+from aerchive.stored.forms import is_composed
 from aerchive.threads import in_order
 
 SWEEP: Final = "sweep"
