@@ -109,7 +109,8 @@ def amplitudes(product: MatrixProduct, indices: NDArray[np.integer[Any]]) -> NDA
 class Expansion:
     """A matrix product that is read like a stored vector: the `Source` of the other modules in `aerchive.states`.
 
-    It holds a table of at most 1 MiB (more only for bonds above 4,096). A read needs about twice the memory of its result.
+    It holds a table of at most 1 MiB (more only for bonds above 4,096). A read needs about twice the memory of its
+    result.
 
     Attributes:
         product: The state.
@@ -150,4 +151,4 @@ class Expansion:
 def _joined(high: Sequence[Tensor], table: NDArray[Any], low: int, start: int, stop: int) -> NDArray[np.complex128]:
     first, last = start >> low, ((stop - 1) >> low) + 1
     values = (rows(high, first, last) @ table).reshape(-1)
-    return values[start - (first << low) : stop - (first << low)].astype(np.complex128, copy=False)
+    return np.asarray(values[start - (first << low) : stop - (first << low)], np.complex128)

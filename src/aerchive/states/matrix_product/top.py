@@ -1,9 +1,9 @@
 """The largest amplitudes of matrix products, found without rebuilding the whole state where that is possible.
 
-The probability of the first bits of an outcome is an upper bound of the probabilities of all outcomes that begin with them.
-A first descent keeps only the most probable beginnings, and gives outcomes that may not be the largest: the smallest of
-their probabilities is a limit that the largest outcomes reach. A second descent keeps all beginnings that reach the limit.
-If these are too many, the state is expanded in pieces.
+The probability of the first bits of an outcome is an upper bound of the probabilities of all outcomes that begin with
+them. A first descent keeps only the most probable beginnings, and gives outcomes that may not be the largest: the
+smallest of their probabilities is a limit that the largest outcomes reach. A second descent keeps all beginnings that
+reach the limit. If these are too many, the state is expanded in pieces.
 """
 
 from __future__ import annotations
