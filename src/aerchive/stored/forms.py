@@ -95,7 +95,7 @@ class MatrixProductForm(Form):
         for bonds in rows:
             forms.append(cls(1 << (len(bonds) - 1), bonds, forms[-1].stop if forms else 0))
         if len({form.size for form in forms}) > 1 or what.shape != (forms[-1].stop,):
-            raise ValueError(f"{forms[-1].stop} elements of tensors are expected, the dataset has the shape {what.shape}")
+            raise ValueError(f"{forms[-1].stop} elements of tensors are expected; its shape is {what.shape}")
         if what.dtype not in map(np.dtype, ("<c16", "<f8", "<c8", "<f4")):
             raise ValueError(f"tensors of dtype {what.dtype}")
         return forms[row or 0]
