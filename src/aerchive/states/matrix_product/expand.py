@@ -22,8 +22,8 @@ _CHUNK_BITS = 16
 _TABLE = 2**12
 """The greatest number of elements of the table of an expansion: 64 KiB, so that it stays in the cache."""
 _SINGLE = 2**15
-"""Up to this number of complex multiplications (below 2**16, measured) BLAS starts no threads. The callers have
-threads.""" _TOGETHER = 2**20
+"""Up to this number of complex multiplications BLAS starts no threads (measured). The callers have threads."""
+_TOGETHER = 2**20
 """The number of elements of row vectors that are computed at once for a list of indices: 16 MiB."""
 
 
