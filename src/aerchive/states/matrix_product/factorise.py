@@ -29,7 +29,7 @@ _PRECISION = 2.0**-48
 """A margin for the rounding errors of the sum of the discarded weights, relative to the squared norm: 3.6e-15."""
 _BONDS_SHARE = 0.75
 """The share of the distance that smaller bonds may cause, where digits are dropped too."""
-_ROUNDED_BYTES = 2**15
+_ROUNDED_BYTES = 2**13
 """Products from this size on have digits dropped. Smaller ones take hardly more space than their descriptions."""
 
 
