@@ -53,4 +53,4 @@ def default_size(plain: Plain) -> int:
 
 def share_of(pieces: list[slice], size: int) -> float:
     """Returns the number of amplitudes of a state for each amplitude of a sample."""
-    return size / sum(piece.stop - piece.start for piece in pieces)
+    return float(size / sum(piece.stop - piece.start for piece in pieces))
