@@ -154,9 +154,10 @@ def test_the_largest_amplitudes_are_those_of_the_vector(
 ) -> None:
     monkeypatch.setattr(top, "_ELEMENTS", elements)
     monkeypatch.setattr(top, "_LEAST", 8)
+    monkeypatch.setattr(top, "_FRACTION", 1)
     for product in [*products(), ghz(9)]:
         vector = InMemory(dense(product))
-        for count in (1, 3, 40, 5000):
+        for count in (1, 2, 40, 5000):
             indices, values = largest(product, count, workers)
             expected, amplitudes = largest_of_vector(vector, count, workers)
             assert np.array_equal(indices, expected)

@@ -18,6 +18,7 @@ from aerchive.states.matrix_product.sweep import Chain, balanced, chain_of, shor
 from aerchive.states.matrix_product.tensors import MatrixProduct, Tensor
 from aerchive.states.source import InMemory, Source, cut, read_all
 from aerchive.states.sums import inner_parts
+from aerchive.states.workers import Workers
 
 _BLOCK = 2**20
 _SMALLEST, _LARGEST = 2.0**-480, 2.0**480
@@ -28,7 +29,7 @@ _PRECISION = 2.0**-48
 """A margin for the rounding errors of the sum of the discarded weights, relative to the squared norm: 3.6e-15."""
 _BONDS_SHARE = 0.75
 """The share of the distance that smaller bonds may cause, where digits are dropped too."""
-_ROUNDED_BYTES = 2**15
+_ROUNDED_BYTES = 2**13
 """Products from this size on have digits dropped. Smaller ones take hardly more space than their descriptions."""
 
 
@@ -90,7 +91,8 @@ def factorise(
     product, bound = found
     if product.nbytes * least_ratio > 16 * length and qubits > 1:
         return None
-    infidelity = measured_infidelity(source, product, norm)
+    with Workers() as workers:
+        infidelity = measured_infidelity(source, product, norm, workers)
     if not max(infidelity, bound) <= max_infidelity:
         return None
     return Certified(product, infidelity, max(bound, infidelity))
@@ -114,10 +116,8 @@ def _found(
 ) -> tuple[MatrixProduct, float] | None:
     """Returns a product and the proven bound of its infidelity."""
     if qubits == 1:
-        amplitudes = read_all(source)
-        return MatrixProduct(
-            ((amplitudes.real if is_real else amplitudes).reshape(1, 2, 1).astype(float if is_real else complex),)
-        ), 0.0
+        values = read_all(source).reshape(1, 2, 1)
+        return MatrixProduct((values.real.astype(np.float64) if is_real else values.astype(np.complex128),)), 0.0
     limit = max_infidelity * norm**2
     high = qubits // 2
     matrix = StateMatrix(source, high, qubits - high, is_real)

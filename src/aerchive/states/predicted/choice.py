@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from aerchive.states.predicted.clusters import order
+from aerchive.states.predicted.clusters import assigned, order
 from aerchive.states.predicted.factors import MAX_RANK
 from aerchive.states.predicted.plain import Plain
+from aerchive.states.predicted.residuals import residual
 
 _SIDE = 128
 """The number of sampled rows and columns."""
@@ -19,8 +20,10 @@ _SIGNIFICANT = 450
 _SPARSE = 0.5
 """If more than this share of a sample is zero, the usual compression does well, and a sample says little."""
 _SAMPLED = 2**17
-_FEW = 0.5
-"""The share of different amplitudes in a sample of that size, up to which a table may pay."""
+_FEW = 0.97
+"""The share of different amplitudes in a sample of that size, up to which a table may pay: a few million in a state."""
+_USEFUL = 0.4
+"""The share of the bits of a number that may be left after its prediction by a table."""
 
 
 def expected_rank(plain: Plain) -> int | None:
@@ -38,12 +41,16 @@ def expected_rank(plain: Plain) -> int | None:
 
 
 def has_few_values(plain: Plain) -> bool:
-    """Returns whether a random sample of amplitudes has few different ones, and the state is not sparse."""
+    """Returns whether a random sample of amplitudes has few different ones, and these predict the sample well."""
     places = np.random.default_rng(_SEED).integers(plain.state.size, size=min(_SAMPLED, plain.state.size))
     sample = plain.state[places]
     if np.count_nonzero(sample) < (1 - _SPARSE) * sample.size:
         return False
+    parts = Plain(sample, plain.is_single, plain.is_real).parts(0, sample.size)
     with np.errstate(all="ignore"):
-        parts = Plain(sample, plain.is_single, plain.is_real).parts(0, sample.size)
         found = order(parts, plain.precision)
-    return found is not None and found.values.shape[1] < _FEW * sample.size
+        if found is None or found.values.shape[1] > _FEW * sample.size:
+            return False
+        near = found.values[:, assigned(parts, found)].astype(parts.dtype)
+        bits = float(np.log2(1.0 + residual(parts, near)).mean())
+    return bits < _USEFUL * 8 * parts.itemsize

@@ -17,10 +17,10 @@ from aerchive.states.predicted.residuals import Numbers, smallest
 from aerchive.states.source import cut
 from aerchive.threads import in_order
 
-_SAMPLED = 2**20
-_TOLERANCE = 2.0**14
+_SAMPLED = 2**22
+_TOLERANCE = 2.0**10
 """The distance within which amplitudes count as equal, in units of the precision of a typical amplitude."""
-_SMALL = 32
+_SMALL = 6
 """A table has at most one value for this number of amplitudes."""
 
 
@@ -87,10 +87,10 @@ class Clusters(NamedTuple):
         table[:, self.names] = self.found.values
         return table
 
-    def index(self, start: int, stop: int) -> NDArray[Any]:
+    def numbers(self, start: int, stop: int) -> NDArray[Any]:
         """Returns the numbers of the values of some amplitudes, shape ``(stop - start,)``."""
-        numbers: NDArray[Any] = self.names[_assigned(self.plain.parts(start, stop), self.found)]
-        return numbers
+        found: NDArray[Any] = self.names[assigned(self.plain.parts(start, stop), self.found)]
+        return found
 
 
 def find_clusters(plain: Plain) -> Clusters | None:
@@ -119,12 +119,17 @@ def _sample(plain: Plain, number: int) -> Numbers:
     return Plain(plain.state[places], plain.is_single, plain.is_real).parts(0, number)
 
 
-def _assigned(parts: Numbers, found: Order) -> NDArray[np.int64]:
-    """Returns the number of the value for each amplitude."""
+def assigned(parts: Numbers, found: Order) -> NDArray[np.int64]:
+    """Returns the number of a near value, mostly the nearest, for each amplitude.
+
+    Args:
+        parts: The amplitudes, shape ``(parts, n)``, as for `order`.
+        found: The values.
+    """
     values = parts.astype(np.float64)
     group = np.searchsorted(found.groups, values[0], side="right") - 1
     np.maximum(group, 0, out=group)
-    at = found.firsts[group]
+    at: NDArray[np.int64] = found.firsts[group]
     if len(values) == 1 or len(found.groups) == found.values.shape[1]:
         return at
     last = found.firsts[group + 1] - 1
@@ -141,7 +146,7 @@ def _by_appearance(plain: Plain, found: Order) -> NDArray[np.int64]:
     """Returns the numbers in the order in which they first appear; those that do not appear come last."""
 
     def appearing(piece: slice) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        seen, places = np.unique(_assigned(plain.parts(piece.start, piece.stop), found), return_index=True)
+        seen, places = np.unique(assigned(plain.parts(piece.start, piece.stop), found), return_index=True)
         return seen, places + piece.start
 
     size = plain.state.size

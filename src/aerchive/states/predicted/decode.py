@@ -63,7 +63,7 @@ def rounded(predicted: NDArray[np.float64], attributes: Attributes) -> Numbers:
 
 
 def joined(parts: Numbers) -> NDArray[np.complex128]:
-    """Returns the amplitudes of real and imaginary parts, shape ``(parts, length)``. Missing parts are positive zero."""
+    """Returns the amplitudes of parts of shape ``(parts, length)``. A missing imaginary part is positive zero."""
     values = np.zeros(parts.shape[1], np.complex128)
     for number, part in enumerate(parts):
         values.view(np.float64)[number::2] = part

@@ -14,7 +14,7 @@ from aerchive.states.predicted.factors import find_factors
 from aerchive.states.predicted.plain import Plain
 from aerchive.states.predicted.prediction import AlignedArray, Columns, Prediction, UnfitError
 from aerchive.states.predicted.residuals import smallest
-from aerchive.states.predicted.sizes import default_size, packed, packed_whole, sampled_pieces
+from aerchive.states.predicted.sizes import default_size, packed, packed_whole, sampled_pieces, share_of
 from aerchive.states.source import cut
 from aerchive.threads import in_order
 
@@ -65,7 +65,7 @@ def _with_factors(plain: Plain) -> Prediction | None:
 
 def _with_table(plain: Plain) -> Prediction | None:
     clusters = find_clusters(plain) if has_few_values(plain) else None
-    return None if clusters is None else Prediction(plain, VALUE_TABLE, {"table": clusters.table}, clusters.index)
+    return None if clusters is None else Prediction(plain, VALUE_TABLE, {"table": clusters.table}, clusters.numbers)
 
 
 def _small_size(found: Prediction) -> int:
@@ -80,8 +80,7 @@ def _sampled_size(found: Prediction) -> int:
     """
     pieces = sampled_pieces(found.plain.state.size)
     chunks = [found.columns(piece.start, piece.stop) for piece in pieces]
-    share = found.plain.state.size / sum(piece.stop - piece.start for piece in pieces)
-    return round(share * _packed_columns(chunks)) + _small_size(found)
+    return int(share_of(pieces, found.plain.state.size) * _packed_columns(chunks)) + _small_size(found)
 
 
 def _packed_columns(chunks: Sequence[Columns]) -> int:
@@ -89,7 +88,7 @@ def _packed_columns(chunks: Sequence[Columns]) -> int:
     size = 0
     for name in chunks[0]:
         dtype = smallest(max(int(chunk[name].max()) for chunk in chunks))
-        size += packed((chunk[name].astype(dtype) for chunk in chunks), dtype.itemsize)
+        size += packed((chunk[name].astype(dtype) for chunk in chunks), int(dtype.itemsize))
     return size
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from aerchive.states.predicted.low_rank import NAMES
 from aerchive.states.predicted.plain import Plain
 from aerchive.states.predicted.residuals import residual
+from aerchive.states.predicted.sizes import sampled_pieces
 from aerchive.states.source import cut
 
 Factors = dict[str, NDArray[np.float64]]
@@ -58,7 +59,7 @@ def find_factors(plain: Plain, rank: int) -> Factors | None:
         if not (np.isfinite(left).all() and np.isfinite(right).all()):
             return None
         best = _best_rank(plain, left, right)
-        return _trimmed(left[:, :best], right[:best], plain.precision)
+        return _trimmed(plain, left[:, :best], right[:best])
 
 
 def _blocks(plain: Plain) -> list[slice]:
@@ -67,7 +68,7 @@ def _blocks(plain: Plain) -> list[slice]:
 
 def _decomposed(plain: Plain, width: int) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """Returns the left factor, with decreasing columns, and the right factor, with orthonormal rows."""
-    rows, columns = plain.shape
+    columns = plain.shape[1]
     random = np.random.default_rng(_SEED)
     probe = random.standard_normal((columns, width))
     image = np.concatenate([plain.rows(block) @ probe for block in _blocks(plain)])
@@ -121,29 +122,41 @@ def _best_rank(plain: Plain, left: NDArray[Any], right: NDArray[Any]) -> int:
     return best
 
 
-def _trimmed(left: NDArray[Any], right: NDArray[Any], precision: float) -> Factors | None:
+def _trimmed(plain: Plain, left: NDArray[Any], right: NDArray[Any]) -> Factors | None:
     """Returns the factors with rounded entries.
 
-    An error of an entry is multiplied by an entry of the other factor, so the grid of each direction is the precision
-    of a typical amplitude, divided by the typical size of the other factor in this direction.
+    An error of an entry is multiplied by entries of the other factor. So the grid of each direction is the precision of
+    a typical real or imaginary part of an amplitude, divided by the typical size of what it is multiplied by.
     """
-    of_left = np.sqrt((np.abs(left) ** 2).mean(axis=0))
-    of_right = np.sqrt((np.abs(right) ** 2).mean(axis=1))
-    typical = math.sqrt(float(((of_left * of_right) ** 2).sum()))
-    fine = typical * precision * 2.0**-_GUARD_BITS
-    if not 1 / _RANGE < typical < _RANGE or not (of_left.all() and of_right.all()):
+    pieces = [plain.parts(piece.start, piece.stop) for piece in sampled_pieces(plain.state.size)]
+    typical = [_typical(np.concatenate([piece[part] for piece in pieces])) for part in range(len(pieces[0]))]
+    sides = [_parts(left.T), _parts(right)]
+    if typical[-1] <= 1 / _RANGE:  # no imaginary part is more than dust, such as a few negative zeros
+        typical[-1] = np.float64(1)
+        sides = [[side[0], *(0 * part for part in side[1:])] for side in sides]
+    if not all(1 / _RANGE < size < _RANGE for size in typical):
         return None
-    left, right = _on_grid(left.T, fine / of_right), _on_grid(right, fine / of_left)
-    parts = [left.real, right.real, left.imag, right.imag][: 2 if left.dtype.kind == "f" else 4]
-    return {name: np.ascontiguousarray(part) for name, part in zip(NAMES, parts, strict=False)}
+    fine = [size * plain.precision * 2.0**-_GUARD_BITS for size in typical]
+    sizes = [[_typical(part) for part in side] for side in sides]
+    factors: list[NDArray[np.float64]] = []
+    for number in range(len(typical)):
+        for side, others in zip(sides, reversed(sizes), strict=True):
+            grids = [fine[number ^ other] / size for other, size in enumerate(others)]
+            factors.append(_on_grid(side[number], np.minimum.reduce(grids)))
+    return dict(zip(NAMES, factors, strict=False))
 
 
-def _on_grid(factor: NDArray[Any], grids: NDArray[np.float64]) -> NDArray[Any]:
+def _parts(factor: NDArray[Any]) -> list[NDArray[np.float64]]:
+    return [factor] if factor.dtype.kind == "f" else [factor.real, factor.imag]
+
+
+def _typical(values: NDArray[Any]) -> Any:
+    """Returns the root of the mean square along the last axis."""
+    return np.sqrt(np.square(values, dtype=np.float64).mean(axis=-1))
+
+
+def _on_grid(factor: NDArray[np.float64], grids: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns the rows of a factor, rounded to multiples of the powers of two below the grids. Zeros are positive."""
-    steps = np.exp2(np.floor(np.log2(grids)))[:, None]
-    if factor.dtype.kind == "f":
-        rounded: NDArray[Any] = np.rint(factor / steps) * steps + 0.0
-        return rounded
-    return _on_grid(factor.real, grids) + 1j * _on_grid(factor.imag, grids)
-
-
+    steps = np.exp2(np.floor(np.log2(np.minimum(grids, _RANGE))))[:, None]
+    rounded: NDArray[np.float64] = np.rint(factor / steps) * steps + 0.0
+    return rounded

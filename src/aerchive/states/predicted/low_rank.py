@@ -1,6 +1,6 @@
 """Prediction of amplitudes by a product of two small matrices, with the same bits on every machine.
 
-A state of ``n`` qubits is a matrix whose row is given by the upper qubits and whose column by the lower ones. If the two
+A state is a matrix whose row is given by the upper half of the qubits and whose column by the lower half. If the two
 halves are little entangled, this matrix has a small rank.
 
 The product is computed with real multiplications, additions and subtractions of single numbers, in an order that never

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.floating[Any]]
-_SIGNED = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 UNSIGNED = tuple(np.dtype(kind) for kind in ("u1", "u2", "u4", "u8"))
 """The types of a residual, in ascending order of size."""
 
@@ -59,15 +58,16 @@ def restored(predicted: Numbers, steps: NDArray[Any]) -> Numbers:
 
 def smallest(largest: int) -> np.dtype[Any]:
     """Returns the smallest unsigned dtype that holds the largest value of a residual."""
-    return next(dtype for dtype in UNSIGNED if largest <= np.iinfo(dtype).max)
+    return UNSIGNED[sum(largest >= 1 << 8 * dtype.itemsize for dtype in UNSIGNED[:-1])]
 
 
 def _in_order(numbers: Numbers) -> NDArray[Any]:
     """Returns a new array of integers that ascend with the numbers."""
-    return _flipped(numbers.view(_SIGNED[numbers.dtype]).copy())
+    return _flipped(numbers.view(f"i{numbers.itemsize}").copy())
 
 
 def _flipped(patterns: NDArray[Any]) -> NDArray[Any]:
     """Flips all bits but the sign of negative patterns, in place. Its second application reverses the first."""
-    patterns ^= (patterns >> (8 * patterns.itemsize - 1)) & np.iinfo(patterns.dtype).max
+    bits = 8 * patterns.itemsize - 1
+    patterns ^= (patterns >> bits) & ((1 << bits) - 1)
     return patterns

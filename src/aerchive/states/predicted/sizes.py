@@ -37,8 +37,8 @@ def packed(chunks: Iterable[NDArray[Any]], itemsize: int) -> int:
 
 def packed_whole(array: NDArray[Any]) -> int:
     """Returns the size in bytes of a small array after compression."""
-    flat = array.reshape(-1)
-    return packed((flat[piece] for piece in cut(flat.size, _CHUNK_BYTES // flat.itemsize)), flat.itemsize)
+    flat, itemsize = array.reshape(-1), int(array.itemsize)
+    return packed((flat[piece] for piece in cut(flat.size, _CHUNK_BYTES // itemsize)), itemsize)
 
 
 def default_size(plain: Plain) -> int:
@@ -48,4 +48,9 @@ def default_size(plain: Plain) -> int:
     if plain.is_single:
         chunks = (narrow for chunk in chunks if (narrow := to_narrow(chunk)) is not None)
     size = packed(chunks, 8 if plain.is_single else 16)
-    return round(size * plain.state.size / sum(piece.stop - piece.start for piece in pieces))
+    return int(size * share_of(pieces, plain.state.size))
+
+
+def share_of(pieces: list[slice], size: int) -> float:
+    """Returns the number of amplitudes of a state for each amplitude of a sample."""
+    return float(size / sum(piece.stop - piece.start for piece in pieces))
