@@ -13,12 +13,17 @@ from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.transfer import group_draft
 from aerchive.storage.sessions import WriteSession
 
-_LONGEST_NAME = 128
-_SUFFIX = 9
-"""Number of characters that tell two values of one name apart: a tilde, and the beginning of a UUID."""
 
+class Attached(NamedTuple):
+    """An attachment.
 
-class _Attached(NamedTuple):
+    Attributes:
+        created: When it was attached, UTC.
+        uuid: Its UUID.
+        name: Its name.
+        group: Its group.
+    """
+
     created: str
     uuid: str
     name: str
@@ -26,6 +31,7 @@ class _Attached(NamedTuple):
 
     @property
     def suffix(self) -> str:
+        """What tells it from others of its name: a tilde, and the beginning of its UUID."""
         return f"~{self.uuid[:8]}"
 
     @property
@@ -34,14 +40,14 @@ class _Attached(NamedTuple):
         return self.name.removesuffix(self.suffix)
 
 
-def attached(holder: GroupReader) -> list[_Attached]:
+def attached(holder: GroupReader) -> list[Attached]:
     """The attachments of a run or of a project."""
     if layout.ATTACHMENTS not in holder or not holder.is_group(layout.ATTACHMENTS):
         return []
     folder = holder.group(layout.ATTACHMENTS)
     groups = [(name, folder.group(name)) for name in folder.names()]
     return [
-        _Attached(str(one.attribute("created")), str(one.attribute(layout.ATTACHMENT_UUID)), name, one)
+        Attached(str(one.attribute("created")), str(one.attribute(layout.ATTACHMENT_UUID)), name, one)
         for name, one in groups
     ]
 
@@ -49,8 +55,8 @@ def attached(holder: GroupReader) -> list[_Attached]:
 def unite_attachments(
     session: WriteSession,
     path: str,
-    here: list[_Attached],
-    there: list[_Attached],
+    here: list[Attached],
+    there: list[Attached],
     deletions: Deletions,
     conflicts: list[str],
 ) -> bool:
@@ -100,14 +106,14 @@ def unite_attachments(
     return True
 
 
-def _names(wanted: dict[str, _Attached]) -> dict[str, str]:
+def _names(wanted: dict[str, Attached]) -> dict[str, str]:
     """The name of each attachment, by its UUID."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for one in sorted(wanted.values(), key=lambda one: one[:2]):
         name = one.base
         if name in taken:
-            name = f"{one.base[: _LONGEST_NAME - _SUFFIX]}{one.suffix}"
+            name = f"{one.base}{one.suffix}"
         taken.add(name)
         names[one.uuid] = name
     return names

@@ -15,7 +15,7 @@ from aerchive.errors import CommittedError, IntegrityError, InvalidInputError, U
 from aerchive.filters.profiles import PORTABLE
 from aerchive.project.care.changed_copy import names_told, verified_nodes
 from aerchive.project.care.verify import Progress
-from aerchive.project.catalogue.table import Catalogue, present, run_path, whole_id
+from aerchive.project.catalogue.table import Catalogue, run_path, whole_id
 from aerchive.project.documents.anonymise import Anonymiser
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.saving.attaching import Attaching, attachment_draft, write_attachings
@@ -122,11 +122,11 @@ def _with_children(session: ReadSession, numbers: Sequence[int]) -> NDArray[np.v
     """The rows of runs, and of the runs beneath those of primitives, in the order of the catalogue."""
     rows = Catalogue(session).rows()
     chosen = set(numbers)
-    parents = present(rows)["parent"]
-    if len(chosen) < len(rows) and np.any(parents != b""):
+    is_beneath = (rows["parent"] != b"") & (rows["deleted"] == 0)
+    if len(chosen) < len(rows) and np.any(is_beneath):
         ids = {Catalogue.key(whole_id(session, rows[number])) for number in numbers}
         ids |= {one.partition(b"~")[0] for one in ids}
-        beneath = np.flatnonzero((rows["deleted"] == 0) & np.isin(rows["parent"], [*ids]) & (rows["parent"] != b""))
+        beneath = np.flatnonzero(is_beneath & np.isin(rows["parent"], [*ids]))
         chosen |= set(beneath.tolist())
     found: NDArray[np.void] = rows[sorted(chosen)]
     return found
