@@ -68,3 +68,18 @@ def test_a_run_without_payload_that_is_archived_again_has_it_and_can_be_merged(t
     assert thin[job_id(1)].core_sha256 == whole[job_id(1)].core_sha256
     assert thin.merge(whole).unchanged == 1
     assert thin.verify().ok
+
+
+def test_a_comparison_names_a_damaged_run_and_compares_the_others(tmp_path: Path) -> None:
+    one, other = (project_at(project_of(tmp_path / name, map(draft_of, range(4)))) for name in ("one.h5", "other.h5"))
+    one[job_id(2)].rename("here")
+    with edit(other.path) as file:
+        run_groups(file)[1]["seal"].attrs["core_sha256"] = np.bytes_("0" * 64)
+        run_groups(file)[1]["config"].attrs["num_circuits"] = np.bytes_("many")
+    report = one.diff(other)
+    assert (report.same, [run.job_id for run in report.relabelled]) == (2, [job_id(2)])
+    assert len(report.problems) == 1
+    assert "config" in report.problems[0]
+    assert not report.is_same
+    assert report.problems[0] in str(report)
+    assert report.to_json()["problems"] == report.problems
