@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from aerchive.cli import main
+from aerchive.project.catalogue.deletions import Deletion, add_deletions
+from aerchive.times import now, to_microseconds
 from tests.drafts import draft_of, edit, job_id, project_at, project_of, run_groups
 
 
@@ -83,3 +85,18 @@ def test_a_comparison_names_a_damaged_run_and_compares_the_others(tmp_path: Path
     assert not report.is_same
     assert report.problems[0] in str(report)
     assert report.to_json()["problems"] == report.problems
+
+
+def test_a_run_that_a_file_deletes_at_the_end_of_time_can_be_restored(tmp_path: Path) -> None:
+    one, other = (project_at(project_of(tmp_path / name, [draft_of(0), draft_of(1)])) for name in ("1.h5", "2.h5"))
+    deletion = Deletion(2**63 - 1, True, to_microseconds(draft_of(0).created))
+    with other.file.write(now()) as session:
+        add_deletions(session, {draft_of(0).run_uuid: deletion})
+    assert one.merge(other).deleted == 1
+    one.restore(job_id(0))
+    assert one.merge(other).deleted == 0
+    assert job_id(0) in one
+    with one.file.write(now()) as session:  # as a program that does not follow the format may leave it
+        add_deletions(session, {draft_of(1).run_uuid: Deletion(2**62, True, to_microseconds(draft_of(1).created))})
+    assert one.merge(other).deleted == 1
+    assert job_id(1) not in one

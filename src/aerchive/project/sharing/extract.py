@@ -73,7 +73,7 @@ def extract(file: ProjectFile, target: Path, part: Part, progress: Progress | No
         The new file.
     """
     with file.read() as session:
-        rows = _with_children(session, part.numbers)
+        rows = _with_family(session, part.numbers)
         original = f"{file.path.name} (project {session.root.attribute('project_uuid')})"
     if part.seal is not None:
         _check_can_be_proven(file, part, part.seal, rows)
@@ -118,8 +118,11 @@ def _check_can_be_proven(file: ProjectFile, part: Part, seal: Seal, rows: NDArra
     check_sealed(file, seal, zip(ids, leaves_of(file, rows), strict=True))
 
 
-def _with_children(session: ReadSession, numbers: Sequence[int]) -> NDArray[np.void]:
-    """The rows of runs, and of the runs beneath those of primitives, in the order of the catalogue."""
+def _with_family(session: ReadSession, numbers: Sequence[int]) -> NDArray[np.void]:
+    """The rows of runs, of those of primitives above them, and of the runs beneath, in the order of the catalogue.
+
+    A run whose parent is not there would not be listed.
+    """
     rows = Catalogue(session).rows()
     chosen = set(numbers)
     is_beneath = (rows["parent"] != b"") & (rows["deleted"] == 0)
@@ -127,6 +130,11 @@ def _with_children(session: ReadSession, numbers: Sequence[int]) -> NDArray[np.v
         ids = {Catalogue.key(whole_id(session, rows[number])) for number in numbers}
         ids |= {one.partition(b"~")[0] for one in ids}
         beneath = np.flatnonzero(is_beneath & np.isin(rows["parent"], [*ids]))
+        above = np.unique(rows["parent"][[number for number in chosen if is_beneath[number]]])
+        if len(above):
+            ids_now = {one: one.partition(b"~")[0] for one in rows["job_id"][rows["deleted"] == 0].tolist()}
+            named = [one for one, sealed in ids_now.items() if one in above or sealed in above]
+            chosen |= set(np.flatnonzero((rows["deleted"] == 0) & np.isin(rows["job_id"], named)).tolist())
         chosen |= set(beneath.tolist())
     found: NDArray[np.void] = rows[sorted(chosen)]
     return found

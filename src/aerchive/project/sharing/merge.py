@@ -269,7 +269,7 @@ class _Merge:
         delete_runs(out, doomed, notes=False)
         add_deletions(out, new)
         tally.add("deleted", len(doomed))
-        tally.is_changed = bool(new)
+        tally.is_changed = bool(new or doomed)
         if there is not None:
             tally.is_changed |= unite_attachments(out, "", attached(out.root), there, both, tally.conflicts)
         return tally
