@@ -100,3 +100,22 @@ def test_a_run_that_a_file_deletes_at_the_end_of_time_can_be_restored(tmp_path: 
         add_deletions(session, {draft_of(1).run_uuid: Deletion(2**62, True, to_microseconds(draft_of(1).created))})
     assert one.merge(other).deleted == 1
     assert job_id(1) not in one
+
+
+@pytest.mark.parametrize("wrong", ["a/b/c/dd", "../../x0", "", "é" * 8])
+def test_an_attachment_whose_uuid_is_none_becomes_no_name(
+    wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AERCHIVE_VET", "off")
+    one, other = (project_at(project_of(tmp_path / name, [draft_of(0), draft_of(1)])) for name in ("1.h5", "2.h5"))
+    for project in (one, other):
+        project[job_id(0)].attach("fit", np.arange(3))
+    other[job_id(1)].add_tags("there")
+    with edit(other.path) as file:
+        run_groups(file)[0]["attachments/fit"].attrs["attachment_uuid"] = np.bytes_(wrong.encode())
+    report = one.merge(other)
+    assert report.united == 1
+    assert len(report.problems) == 1
+    assert "is not the UUID of an attachment" in report.problems[0]
+    assert list(one[job_id(0)].attachments) == ["fit"]
+    assert one.verify().ok

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from aerchive import layout
-from aerchive.errors import InvalidInputError
+from aerchive.errors import FormatError, InvalidInputError
 from aerchive.limits import limits
 from aerchive.project.catalogue.deletions import Deletions
 from aerchive.project.sealing.kept_proofs import ATTACHMENT
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.transfer import group_draft
 from aerchive.storage.sessions import WriteSession
+
+_UUID = re.compile(r"[0-9A-Za-z_-]{8,64}")
+"""The form of a UUID whose beginning can be a part of a name."""
 
 
 class Attached(NamedTuple):
@@ -41,15 +45,23 @@ class Attached(NamedTuple):
 
 
 def attached(holder: GroupReader) -> list[Attached]:
-    """The attachments of a run or of a project."""
+    """The attachments of a run or of a project.
+
+    Raises:
+        FormatError: One has a UUID that cannot be a part of a name.
+    """
     if layout.ATTACHMENTS not in holder or not holder.is_group(layout.ATTACHMENTS):
         return []
     folder = holder.group(layout.ATTACHMENTS)
     groups = [(name, folder.group(name)) for name in folder.names()]
-    return [
+    found = [
         Attached(str(one.attribute("created")), str(one.attribute(layout.ATTACHMENT_UUID)), name, one)
         for name, one in groups
     ]
+    for one in found:
+        if _UUID.fullmatch(one.uuid) is None:
+            raise FormatError(f"{one.group.where()}: {one.uuid!r:.80} is not the UUID of an attachment")
+    return found
 
 
 def unite_attachments(
