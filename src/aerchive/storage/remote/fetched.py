@@ -6,6 +6,7 @@ What is large is fetched as it is asked for. The figures are from `docs/decision
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -19,6 +20,7 @@ from aerchive.errors import ReadError
 from aerchive.storage.medium.parts import note_parts
 from aerchive.storage.remote.blocks import BLOCK_BYTES
 from aerchive.storage.remote.cache import CachedState, cached_state, note, noted, remove_state
+from aerchive.storage.remote.collector import resting_collector
 from aerchive.storage.remote.source import Source, State
 
 HEAD_BYTES = 4 * BLOCK_BYTES
@@ -100,12 +102,12 @@ class FetchedFile:
             return 0
         first, last = offset // BLOCK_BYTES, -(-(offset + length) // BLOCK_BYTES)
         if length < BLOCK_BYTES:
-            with self._lock:  # of several threads that look for the same metadata, one fetches it
+            with resting_collector(), self._lock:  # of several threads that look for the same metadata, one fetches it
                 found = self._here(first, last)
                 if len(found) < last - first:
                     self._fetch_around(first, last, found)
         else:
-            with self._place(first):
+            with resting_collector(), self._place(first):
                 found = self._here(first, last)
                 self._fetch_spans(_spans(number for number in range(first, last) if number not in found), found)
         data = b"".join([found[number] for number in range(first, last)])
@@ -120,7 +122,7 @@ class FetchedFile:
             stop = min(offset + length, self.state.size)
             if stop > offset:
                 wanted.update(range(offset // BLOCK_BYTES, -(-stop // BLOCK_BYTES)))
-        with self._place(min(wanted, default=0)):
+        with resting_collector(), self._place(min(wanted, default=0)):
             missing = [number for first, last in _spans(sorted(wanted)) for number in self._missing(first, last)]
             self._fetch_spans(_spans(missing, _GAP), {})
 
@@ -136,7 +138,8 @@ class FetchedFile:
 
     def _here(self, first: int, last: int) -> dict[int, bytes]:
         """The blocks that need not be fetched."""
-        found = {number: self._blocks[number] for number in range(first, last) if number in self._blocks}
+        kept = ((number, self._blocks.get(number)) for number in range(first, last))
+        found = {number: block for number, block in kept if block is not None}
         if len(found) < last - first:
             found |= self._kept.blocks.get(first, last)
         return found
@@ -182,8 +185,9 @@ class FetchedFile:
             self._kept.blocks.put(first, data)
         for number, block in [*blocks.items()][:_KEPT_BLOCKS]:
             self._blocks[number] = block
-        while len(self._blocks) > _KEPT_BLOCKS:
-            self._blocks.pop(next(iter(self._blocks)), None)
+        with contextlib.suppress(KeyError):  # other threads remove blocks as well
+            while len(self._blocks) > _KEPT_BLOCKS:
+                self._blocks.popitem(last=False)
         return blocks
 
 
