@@ -33,7 +33,7 @@ class Littering(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if self.litters:
-            assert len([[] for _ in range(2 * ALLOCATIONS)])  # type: ignore[var-annotated]
+            assert [[] for _ in range(2 * ALLOCATIONS)]  # type: ignore[var-annotated]
         return super().read(size)
 
 

@@ -93,6 +93,11 @@ class FetchedFile:
         """The lock of those who fetch what begins at a block: of several that want the same, one fetches it."""
         return self._places[first // (_MOST_BYTES // BLOCK_BYTES // 8) % _PLACES]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the stand-in is there and has its size."""
+        return self._kept.is_whole(self.state.size)
+
     # -- what `Parts` has
 
     def read(self, view: memoryview, offset: int) -> int:
