@@ -97,7 +97,7 @@ def test_cancelled_points_are_left_out_and_run_by_the_next_call(client: Any, pat
     [
         (None, "build returned None for the point"),
         (["circuit"], "build returned 'circuit' for the point .*; it must return a circuit"),
-        ((rotation(0), {"tags": ["x"]}), "build returned the option 'tags' for the point .*; the sweep sets it"),
+        (([], {"tags": ["x"]}), "build returned the option 'tags' for the point .*; the sweep sets it"),
     ],
 )
 def test_what_build_may_not_return_is_named(client: Any, path: Path, made: Any, message: str) -> None:
