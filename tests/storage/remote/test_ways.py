@@ -5,9 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pytest
 
 from aerchive.errors import AerchiveError, InvalidInputError, NotFoundError, ReadError, ReadOnlyError, WriteError
@@ -149,3 +152,23 @@ def test_states_that_nobody_uses_make_room_while_another_one_grows(
     assert read_bytes(fd, 0, len(CONTENT)) == CONTENT[::-1]
     os.close(fd)
     assert len([*root.iterdir()]) == 1
+
+
+def test_an_attempt_that_hangs_in_a_file_system_does_not_hold_up_the_next_one(
+    server: RangeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/lab/file", CONTENT)
+    real, waits = type(memory).info, [threading.Event()]
+
+    def info(self: Any, path: str, **options: Any) -> Any:
+        if waits:
+            waits.pop().wait(60)
+        return real(self, path, **options)
+
+    monkeypatch.setattr(type(memory), "info", info)
+    monkeypatch.setattr(patience, "_SLOWEST", 2**30)
+    monkeypatch.setenv("AERCHIVE_REMOTE_TIMEOUT", "0.3")
+    event = waits[0]
+    assert read("memory://lab/file") == CONTENT
+    event.set()
