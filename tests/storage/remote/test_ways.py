@@ -18,7 +18,7 @@ from aerchive.storage.medium.disk import read_bytes
 from aerchive.storage.medium.opening import open_file
 from aerchive.storage.remote import cache, patience
 from aerchive.storage.remote.address import Address
-from aerchive.storage.remote.opening import open_url
+from aerchive.storage.remote.opening import fetched_of, open_url
 from tests.storage.remote.proxy_server import proxy_server
 from tests.storage.remote.range_server import RangeServer, range_server, redirects
 
@@ -172,3 +172,20 @@ def test_an_attempt_that_hangs_in_a_file_system_does_not_hold_up_the_next_one(
     event = waits[0]
     assert read("memory://lab/file") == CONTENT
     event.set()
+
+
+def test_who_reads_one_piece_after_another_asks_for_several_at_a_time(server: RangeServer, tmp_path: Path) -> None:
+    content = os.urandom(6_000_000)
+    (tmp_path / "file").write_bytes(content)
+    parts = fetched_of(open_url(server.url("file")))
+    assert parts is not None
+    view = bytearray(100_000)
+    for place in range(1_000_000, 5_000_000, len(view)):
+        parts.expect([(place, len(view))])
+        parts.read(memoryview(view), place)
+        assert view == content[place : place + len(view)]
+    assert len(server.requests) <= 10
+    before = parts.fetched[1]
+    for place in (5_900_000, 100_000, 600_000):  # here and there
+        parts.expect([(place, len(view))])
+    assert parts.fetched[1] - before <= 3 * (len(view) + 2 * 16384)

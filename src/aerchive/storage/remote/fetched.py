@@ -33,6 +33,8 @@ _MOST_BYTES = 8 * 1024 * 1024
 """The largest request."""
 _GAP = 2
 """Blocks that are fetched though nobody asked for them, to make one request of two."""
+_MOST_AHEAD = 128
+"""Blocks that are fetched before they are wanted, by who reads one piece after another."""
 _PLACES = 16
 """Locks for parts of the file that are fetched at the same time."""
 _TOGETHER = 4
@@ -88,6 +90,7 @@ class FetchedFile:
         self._lock = threading.Lock()
         self._places = [threading.Lock() for _ in range(_PLACES)]
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._reads: OrderedDict[int, int] = OrderedDict()  # blocks read one after another, by the block after the last
 
     def _place(self, first: int) -> threading.Lock:
         """The lock of those who fetch what begins at a block: of several that want the same, one fetches it."""
@@ -127,9 +130,28 @@ class FetchedFile:
             stop = min(offset + length, self.state.size)
             if stop > offset:
                 wanted.update(range(offset // BLOCK_BYTES, -(-stop // BLOCK_BYTES)))
+        ahead = self._ahead(wanted)
         with resting_collector(), self._place(min(wanted, default=0)):
             missing = [number for first, last in _spans(sorted(wanted)) for number in self._missing(first, last)]
+            if missing and ahead:
+                after = max(wanted) + 1
+                missing += self._missing(after, after + ahead)
             self._fetch_spans(_spans(missing, _GAP), {})
+
+    def _ahead(self, wanted: set[int]) -> int:
+        """The number of blocks behind the wanted ones that may be wanted next: as many as were read one after another.
+
+        So of what is fetched in vain there is never more than what was asked for.
+        """
+        if not wanted:
+            return 0
+        first, last = min(wanted), max(wanted) + 1
+        before = self._reads.pop(first, 0) or self._reads.pop(first + 1, 0)  # pieces may share a block
+        self._reads[last] = before + last - first
+        with contextlib.suppress(KeyError):  # other threads remove some as well
+            while len(self._reads) > _PLACES:
+                self._reads.popitem(last=False)
+        return min(before, _MOST_AHEAD, -(-self.state.size // BLOCK_BYTES) - last)
 
     def vetted(self) -> set[str]:
         """See `Parts`."""
