@@ -1335,10 +1335,11 @@ class Project(Shown):
     ) -> Self:
         """Writes some runs into a new project file, with all that they need: one file for a colleague.
 
-        The new project has the chosen runs and those beneath runs of primitives, their circuits, noise models, labels
-        and attachments, and a UUID of its own. Each run keeps its UUID and, unless it is made anonymous, its seal, so
-        `merge` recognises it. Deleted runs, and attachments of the project itself, are not extracted. Chunks are copied
-        as they are, and other processes may write to this project meanwhile. If this is stopped, there is no new file.
+        The new project has the chosen runs, those beneath runs of primitives, the run of a primitive above a chosen
+        one, their circuits, noise models, labels and attachments, and a UUID of its own. Each run keeps its UUID and,
+        unless it is made anonymous, its seal, so `merge` recognises it. Deleted runs, and attachments of the project
+        itself, are not extracted. Chunks are copied as they are, and other processes may write to this project
+        meanwhile. If this is stopped, there is no new file.
 
         Args:
             path: Path of the new file, or of an existing folder for it.
