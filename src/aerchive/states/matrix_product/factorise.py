@@ -25,6 +25,8 @@ _SMALLEST, _LARGEST = 2.0**-480, 2.0**480
 """The limits of norms. States beyond them, near the range of doubles, are not factorised."""
 _PREPARATION = 1 / 32
 """The share of the limit that the first factorisation may use. The rest decides the sizes of the bonds."""
+_NOISE = 0.25
+"""The share of the limit that the noise of a state may use at the middle cut."""
 _PRECISION = 2.0**-48
 """A margin for the rounding errors of the sum of the discarded weights, relative to the squared norm: 3.6e-15."""
 _BONDS_SHARE = 0.75
@@ -106,6 +108,7 @@ def _looked_through(source: Source) -> tuple[float, bool]:
             values = source.read(piece)
             if values is None:
                 continue
+            values = np.asarray(values, np.complex128)
             square += inner_parts(values, values).real
             is_real = is_real and not values.imag.any()
     return math.sqrt(square) if square >= 0 else math.nan, is_real
@@ -121,7 +124,7 @@ def _found(
     limit = max_infidelity * norm**2
     high = qubits // 2
     matrix = StateMatrix(source, high, qubits - high, is_real)
-    halves = split(matrix, _PREPARATION / 2 * limit, max_rank)
+    halves = split(matrix, _PREPARATION / 8 * limit, _NOISE * limit, max_rank)
     if halves is None:
         return None
     within_basis = halves.right.reshape(-1)

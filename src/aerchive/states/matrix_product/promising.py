@@ -80,7 +80,7 @@ def _weights(state: NDArray[Any], rng: np.random.Generator) -> tuple[NDArray[np.
     if len(runs) > _RUNS:
         chosen = np.unique(np.append(rng.integers(len(runs), size=_RUNS), [0, len(runs) - 1]))
     with np.errstate(all="ignore"):
-        found = squares(runs[chosen]).reshape(-1)
+        found = squares(runs[chosen].astype(np.complex128, copy=False)).reshape(-1)
     at = np.flatnonzero(found)
     return chosen[at // _RUN] * _RUN + at % _RUN, found[at]
 
