@@ -26,7 +26,9 @@ _BLOCK = 2**21
 _PROBES = 8
 """The number of random vectors that measure the error."""
 _FIRST = 24
-"""The number of random vectors in the first pass, without the probes."""
+"""The least number of random vectors in the first pass, without the probes."""
+_SPARE = 16
+"""The number of random vectors that are used beyond an expected rank."""
 _HALVES_BYTES = 2**27
 """The greatest size of one half. About six arrays of this size exist at the same time."""
 _TOO_FULL = 4
@@ -79,7 +81,7 @@ class StateMatrix:
             yield rows, np.ascontiguousarray(block.real if self.is_real else block, self.dtype)
 
 
-def split(matrix: StateMatrix, aim: float, most: float, max_rank: int | None = None) -> Halves | None:
+def split(matrix: StateMatrix, aim: float, most: float, expected_rank: int = 0) -> Halves | None:
     """Returns the two halves of a state.
 
     Args:
@@ -88,23 +90,22 @@ def split(matrix: StateMatrix, aim: float, most: float, max_rank: int | None = N
             random vectors estimate it to about a factor of two.
         most: The greatest such squared norm, which is accepted if more vectors make it hardly smaller. This is so if
             the state has noise, as that of calculations in single precision.
-        max_rank: The greatest rank. ``None``: as far as memory and size allow.
+        expected_rank: The rank that a sample has, so that the first pass has enough vectors.
 
     Returns:
         The halves, or ``None`` if the rank is too high.
     """
-    basis = _basis(matrix, aim, most, max_rank)
+    basis = _basis(matrix, aim, most, expected_rank)
     return None if basis is None else Halves(basis, _projected(matrix, basis))
 
 
-def _basis(matrix: StateMatrix, aim: float, most: float, max_rank: int | None) -> NDArray[Any] | None:
+def _basis(matrix: StateMatrix, aim: float, most: float, expected_rank: int) -> NDArray[Any] | None:
     size = 1 << matrix.high
     longer = max(size, 1 << matrix.low)
     last = min(max(_FIRST, size // _TOO_FULL), max(_FIRST, _HALVES_BYTES // (16 * longer)))
-    last = last if max_rank is None else max(_FIRST, min(last, max_rank))
     rng = np.random.default_rng(SEED)
     images = np.empty((size, 0), matrix.dtype)
-    wanted, before = _FIRST, math.inf
+    wanted, before = min(last, max(_FIRST, expected_rank + _SPARE)), math.inf
     while wanted < size:
         images = np.hstack([images, _images(matrix, rng, wanted + _PROBES - images.shape[1])])
         basis: NDArray[Any] = np.linalg.qr(images[:, :wanted]).Q
