@@ -29,7 +29,6 @@ _LOW = 0.5
 """The fraction of the full rank of a part up to which a rank counts as low."""
 _LARGE_SIDE = 512
 """The number of rows and columns of a larger part, which is tried where the rank of the smaller ones is not low."""
-
 _LARGE_LOW = 0.8
 """The same for the larger part. Its rank is read off without exchanging columns, and comes out too high."""
 
