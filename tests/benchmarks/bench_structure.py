@@ -86,7 +86,7 @@ def measure(title: str, state: Values, limit: float, folder: Path, *, is_large: 
     if rank is None and is_large:
         return
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found, encoded = timed(lambda: factorise(state, limit, max_rank=None if rank is not None else 64))
+    found, encoded = timed(lambda: factorise(state, limit, expected_rank=rank or 0))
     extra = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     if found is None:
         print(f"  no product, after {encoded}", flush=True)

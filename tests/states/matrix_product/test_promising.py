@@ -40,3 +40,12 @@ def test_states_that_are_small_or_of_another_length_or_not_finite_do_not_pay() -
     assert not may_pay(state[: len(state) // 2])
     state[77] = np.nan
     assert not may_pay(state)
+
+
+def test_a_rank_that_is_too_high_for_the_small_samples_is_seen_in_a_large_one() -> None:
+    halves = np.random.default_rng(6).normal(size=(2, 2**10, 90))
+    rank = middle_rank((halves[0] @ halves[1].T).reshape(-1).astype(complex))
+    assert rank is not None
+    assert 80 <= rank <= 90
+    halves = np.random.default_rng(6).normal(size=(2, 2**10, 600))
+    assert middle_rank((halves[0] @ halves[1].T).reshape(-1).astype(complex)) is None

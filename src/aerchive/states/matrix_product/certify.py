@@ -13,8 +13,8 @@ from aerchive.states.source import Source, cut
 from aerchive.states.sums import inner_parts
 from aerchive.states.workers import Workers
 
-_BLOCK = 2**17
-"""The least number of amplitudes that a thread rebuilds at once: 2 MiB."""
+_BLOCK = 2**16
+"""The least number of amplitudes that a thread rebuilds at once: 1 MiB."""
 
 
 def measured_infidelity(source: Source, product: MatrixProduct, norm: float, workers: Workers) -> float:

@@ -25,6 +25,8 @@ _SMALLEST, _LARGEST = 2.0**-480, 2.0**480
 """The limits of norms. States beyond them, near the range of doubles, are not factorised."""
 _PREPARATION = 1 / 32
 """The share of the limit that the first factorisation may use. The rest decides the sizes of the bonds."""
+_NOISE = 0.25
+"""The share of the limit that the noise of a state may use at the middle cut."""
 _PRECISION = 2.0**-48
 """A margin for the rounding errors of the sum of the discarded weights, relative to the squared norm: 3.6e-15."""
 _BONDS_SHARE = 0.75
@@ -54,7 +56,7 @@ class Certified:
 
 
 def factorise(
-    state: Source | NDArray[Any], max_infidelity: float, *, least_ratio: float = 4.0, max_rank: int | None = None
+    state: Source | NDArray[Any], max_infidelity: float, *, least_ratio: float = 2.0, expected_rank: int = 0
 ) -> Certified | None:
     """Finds a small matrix product for a state, and measures its infidelity by rebuilding the state.
 
@@ -70,7 +72,8 @@ def factorise(
         max_infidelity: The greatest allowed value of ``1 - F``. Below about 1e-14 the rounding errors of the bound
             itself are too large, so that nothing is found.
         least_ratio: The least ratio of the bytes of the state to those of the product.
-        max_rank: The greatest rank of the middle cut that is looked for. ``None``: as far as memory and ratio allow.
+        expected_rank: The rank of the middle cut, from `aerchive.states.matrix_product.promising.middle_rank`. It saves
+            passes over the state if the rank is above 24.
 
     Returns:
         The product, its measured infidelity and its bound. ``None`` if there is no product that is small enough, if the
@@ -85,7 +88,7 @@ def factorise(
     norm, is_real = _looked_through(source)
     if not _SMALLEST < norm < _LARGEST:
         return None
-    found = _found(source, qubits, norm, is_real, max_infidelity, max_rank)
+    found = _found(source, qubits, norm, is_real, max_infidelity, expected_rank)
     if found is None:
         return None
     product, bound = found
@@ -106,13 +109,14 @@ def _looked_through(source: Source) -> tuple[float, bool]:
             values = source.read(piece)
             if values is None:
                 continue
+            values = np.asarray(values, np.complex128)
             square += inner_parts(values, values).real
             is_real = is_real and not values.imag.any()
     return math.sqrt(square) if square >= 0 else math.nan, is_real
 
 
 def _found(
-    source: Source, qubits: int, norm: float, is_real: bool, max_infidelity: float, max_rank: int | None
+    source: Source, qubits: int, norm: float, is_real: bool, max_infidelity: float, expected_rank: int
 ) -> tuple[MatrixProduct, float] | None:
     """Returns a product and the proven bound of its infidelity."""
     if qubits == 1:
@@ -121,7 +125,7 @@ def _found(
     limit = max_infidelity * norm**2
     high = qubits // 2
     matrix = StateMatrix(source, high, qubits - high, is_real)
-    halves = split(matrix, _PREPARATION / 2 * limit, max_rank)
+    halves = split(matrix, _PREPARATION / 8 * limit, _NOISE * limit, expected_rank)
     if halves is None:
         return None
     within_basis = halves.right.reshape(-1)

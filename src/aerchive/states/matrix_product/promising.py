@@ -27,6 +27,10 @@ _RUNS = 2**12
 """The number of places; together 2**20 amplitudes, or 16 MiB. Smaller states are read as a whole."""
 _LOW = 0.5
 """The fraction of the full rank of a part up to which a rank counts as low."""
+_LARGE_SIDE = 512
+"""The number of rows and columns of a larger part, which is tried where the rank of the smaller ones is not low."""
+_LARGE_LOW = 0.8
+"""The same for the larger part. Its rank is read off without exchanging columns, and comes out too high."""
 
 
 def middle_rank(state: NDArray[Any], max_infidelity: float = 1e-12) -> int | None:
@@ -48,15 +52,12 @@ def middle_rank(state: NDArray[Any], max_infidelity: float = 1e-12) -> int | Non
         return None
     if not total:
         return 0
-    drawn = places[np.minimum(np.searchsorted(weights.cumsum(), rng.random(4 * _SIDE) * total), len(places) - 1)]
+    drawn = places[np.minimum(np.searchsorted(weights.cumsum(), rng.random(4 * _LARGE_SIDE) * total), len(places) - 1)]
     found = 0
     for low in (qubits - qubits // 2, qubits // 2 - 2, qubits // 2 + 2):
-        rows = _some(drawn >> low, state.size >> low, rng)
-        columns = _some(drawn & ((1 << low) - 1), 1 << low, rng)
-        part = state.reshape(-1, 1 << low)[rows[:, np.newaxis], columns]
-        rank = _rank(part.astype(np.complex128), max_infidelity)
+        rank = _rank(_part(state, drawn, low, _SIDE, rng), max_infidelity)
         if rank is None:
-            return None
+            return _large_rank(state, drawn, rng, max_infidelity)
         found = max(found, rank)
     return found
 
@@ -80,17 +81,45 @@ def _weights(state: NDArray[Any], rng: np.random.Generator) -> tuple[NDArray[np.
     if len(runs) > _RUNS:
         chosen = np.unique(np.append(rng.integers(len(runs), size=_RUNS), [0, len(runs) - 1]))
     with np.errstate(all="ignore"):
-        found = squares(runs[chosen]).reshape(-1)
+        found = squares(runs[chosen].astype(np.complex128, copy=False)).reshape(-1)
     at = np.flatnonzero(found)
     return chosen[at // _RUN] * _RUN + at % _RUN, found[at]
 
 
-def _some(drawn: NDArray[np.int64], number: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _part(
+    state: NDArray[Any], drawn: NDArray[np.int64], low: int, side: int, rng: np.random.Generator
+) -> NDArray[np.complex128]:
+    """Returns some rows and columns of the matrix whose column number is made of the lowest qubits."""
+    rows = _some(drawn >> low, state.size >> low, side, rng)
+    columns = _some(drawn & ((1 << low) - 1), 1 << low, side, rng)
+    return state.reshape(-1, 1 << low)[rows[:, np.newaxis], columns].astype(np.complex128, copy=False)
+
+
+def _some(drawn: NDArray[np.int64], number: int, side: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Returns different numbers below a limit: those that were drawn first, and random ones if these are not enough."""
-    everyone = np.concatenate([drawn, rng.integers(number, size=4 * _SIDE)]) if number > _SIDE else np.arange(number)
+    everyone = np.concatenate([drawn, rng.integers(number, size=4 * side)]) if number > side else np.arange(number)
     _, first = np.unique(everyone, return_index=True)
-    chosen: NDArray[np.int64] = everyone[np.sort(first)[:_SIDE]]
+    chosen: NDArray[np.int64] = everyone[np.sort(first)[:side]]
     return chosen
+
+
+def _large_rank(
+    state: NDArray[Any], drawn: NDArray[np.int64], rng: np.random.Generator, max_infidelity: float
+) -> int | None:
+    """Returns the rank of a larger part at the middle cut, or ``None`` if it is not low.
+
+    The weight that the first columns leave of the others is read off the triangular matrix of a QR decomposition.
+    """
+    qubits = state.size.bit_length() - 1
+    if qubits // 2 < _LARGE_SIDE.bit_length():
+        return None
+    part = _part(state, drawn, qubits - qubits // 2, _LARGE_SIDE, rng)
+    if not np.isfinite(part).all():
+        return None
+    triangle: NDArray[np.complex128] = np.asarray(np.linalg.qr(part, mode="r"))
+    left = np.cumsum(squares(triangle).sum(axis=1)[::-1])[::-1]  # by the columns before each
+    rank = int(np.count_nonzero(left > max_infidelity / 4 * left[0]))
+    return rank if rank <= _LARGE_LOW * len(part) else None
 
 
 def _rank(part: NDArray[np.complex128], max_infidelity: float) -> int | None:

@@ -26,11 +26,15 @@ _BLOCK = 2**21
 _PROBES = 8
 """The number of random vectors that measure the error."""
 _FIRST = 24
-"""The number of random vectors in the first pass, without the probes."""
+"""The least number of random vectors in the first pass, without the probes."""
+_SPARE = 16
+"""The number of random vectors that are used beyond an expected rank."""
 _HALVES_BYTES = 2**27
 """The greatest size of one half. About six arrays of this size exist at the same time."""
 _TOO_FULL = 4
 """Up to this fraction of the full rank a low rank is looked for."""
+_SLOW = 0.75
+"""If twice as many vectors leave more than this part of the error, no more vectors are tried."""
 
 
 @dataclass(frozen=True)
@@ -77,37 +81,43 @@ class StateMatrix:
             yield rows, np.ascontiguousarray(block.real if self.is_real else block, self.dtype)
 
 
-def split(matrix: StateMatrix, error: float, max_rank: int | None = None) -> Halves | None:
+def split(matrix: StateMatrix, aim: float, most: float, expected_rank: int = 0) -> Halves | None:
     """Returns the two halves of a state.
 
     Args:
         matrix: The state.
-        error: The greatest squared norm of the difference of the matrix and the product of the halves. The random
-            vectors estimate it to about a factor of two, so a quarter of it is aimed at.
-        max_rank: The greatest rank. ``None``: as far as memory and size allow.
+        aim: The squared norm of the difference of the matrix and the product of the halves that is good enough. The
+            random vectors estimate it to about a factor of two.
+        most: The greatest such squared norm, which is accepted if more vectors make it hardly smaller. This is so if
+            the state has noise, as that of calculations in single precision.
+        expected_rank: The rank that a sample has, so that the first pass has enough vectors.
 
     Returns:
         The halves, or ``None`` if the rank is too high.
     """
+    basis = _basis(matrix, aim, most, expected_rank)
+    return None if basis is None else Halves(basis, _projected(matrix, basis))
+
+
+def _basis(matrix: StateMatrix, aim: float, most: float, expected_rank: int) -> NDArray[Any] | None:
     size = 1 << matrix.high
     longer = max(size, 1 << matrix.low)
-    most = min(max(_FIRST, size // _TOO_FULL), max(_FIRST, _HALVES_BYTES // (16 * longer)))
-    most = most if max_rank is None else max(_FIRST, min(most, max_rank))
+    last = min(max(_FIRST, size // _TOO_FULL), max(_FIRST, _HALVES_BYTES // (16 * longer)))
     rng = np.random.default_rng(SEED)
     images = np.empty((size, 0), matrix.dtype)
-    wanted = _FIRST
+    wanted, before = min(last, max(_FIRST, expected_rank + _SPARE)), math.inf
     while wanted < size:
         images = np.hstack([images, _images(matrix, rng, wanted + _PROBES - images.shape[1])])
-        basis, _ = np.linalg.qr(images[:, :wanted])
+        basis: NDArray[Any] = np.linalg.qr(images[:, :wanted]).Q
         probes = images[:, wanted:]
         outside = probes - basis @ (basis.conj().T @ probes)
-        if np.linalg.norm(outside) ** 2 / _PROBES <= error / 4:
-            return Halves(basis, _projected(matrix, basis))
-        if wanted == most:
-            return None
-        wanted = min(2 * wanted, most)
-    basis = np.eye(size, dtype=matrix.dtype)
-    return Halves(basis, _projected(matrix, basis))
+        error = float(np.linalg.norm(outside)) ** 2 / _PROBES
+        if error <= aim:
+            return basis
+        if wanted == last or error > _SLOW * before:
+            return basis if error <= most else None
+        wanted, before = min(2 * wanted, last), error
+    return np.eye(size, dtype=matrix.dtype)
 
 
 def _images(matrix: StateMatrix, rng: np.random.Generator, number: int) -> NDArray[Any]:
