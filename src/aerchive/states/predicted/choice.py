@@ -43,7 +43,7 @@ def expected_rank(plain: Plain) -> int | None:
 def has_few_values(plain: Plain) -> bool:
     """Returns whether a random sample of amplitudes has few different ones, and these predict the sample well."""
     places = np.random.default_rng(_SEED).integers(plain.state.size, size=min(_SAMPLED, plain.state.size))
-    sample = plain.state[places]
+    sample = plain.state[np.unique(places)]
     if np.count_nonzero(sample) < (1 - _SPARSE) * sample.size:
         return False
     parts = Plain(sample, plain.is_single, plain.is_real).parts(0, sample.size)
