@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.states.predicted.encode import encode
 from aerchive.states.predicted.encoded import Encoded
 
 States = dict[str, NDArray[np.complex128]]
@@ -40,9 +43,17 @@ def single() -> NDArray[np.complex128]:
     return low_rank(2).astype(np.complex64).astype(np.complex128)
 
 
+@functools.cache
 def structured() -> States:
-    """One state for each way of encoding."""
+    """One state for each way of encoding; they are not to be changed."""
     return {"complex": low_rank(3), "real": low_rank(3, is_real=True), "single": single(), "table": repeating()}
+
+
+@functools.cache
+def encoded_states() -> dict[str, Encoded]:
+    """The states of `structured`, encoded."""
+    results = {name: encode(state) for name, state in structured().items()}
+    return {name: result for name, result in results.items() if result is not None}
 
 
 def slice_of(encoded: Encoded, start: int, stop: int) -> tuple[dict[str, NDArray[np.generic]], NDArray[np.generic]]:

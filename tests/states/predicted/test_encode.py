@@ -6,20 +6,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError
+from aerchive.errors import FormatError, IntegrityError
 from aerchive.states.predicted import encode as encoding
 from aerchive.states.predicted.decode import decode
 from aerchive.states.predicted.encode import LEAST_GAIN, encode
 from aerchive.states.predicted.encoded import LOW_RANK, VALUE_TABLE, Encoded
-from tests.states.predicted.made import low_rank, repeating, slice_of, structured
+from tests.states.predicted.made import encoded_states, low_rank, repeating, slice_of, structured
 
 STATES = structured()
 
 
 @pytest.fixture(scope="module")
 def encoded() -> dict[str, Encoded]:
-    results = {name: encode(state) for name, state in STATES.items()}
-    return {name: result for name, result in results.items() if result is not None}
+    return encoded_states()
 
 
 def restored(result: Encoded, start: int, stop: int) -> NDArray[np.complex128]:
@@ -69,8 +68,7 @@ def test_factors_predict_a_state_with_a_few_zeros_and_denormal_numbers() -> None
         assert restored(result, 0, state.size).tobytes() == state.tobytes()
 
 
-@pytest.mark.parametrize("name", ["complex", "table"])
-@pytest.mark.parametrize("pattern", NOT_FINITE)
+@pytest.mark.parametrize(("name", "pattern"), [*(("complex", pattern) for pattern in NOT_FINITE), ("table", "nan")])
 def test_a_state_that_is_not_finite_is_left_alone(name: str, pattern: str) -> None:
     state = STATES[name].copy()
     state.view(np.uint64)[40_000] = NOT_FINITE[pattern]
@@ -128,5 +126,34 @@ def test_unknown_forms_and_precisions_ask_for_an_upgrade(encoded: dict[str, Enco
         decode("wavelets", {"precision": "double"}, factors, residual, 0)
     with pytest.raises(FormatError, match="upgrade"):
         decode(LOW_RANK, {"precision": "quadruple"}, factors, residual, 0)
-    with pytest.raises(FormatError, match="does not fit"):
-        decode(LOW_RANK, {"precision": "double"}, factors, residual[:1], 0)
+
+
+def test_arrays_that_do_not_fit_are_damage(encoded: dict[str, Encoded]) -> None:
+    double = {"precision": "double"}
+    factors, residual = slice_of(encoded["complex"], 0, 8)
+    for wrong in (residual[:1], residual[0], residual.astype(np.int32), residual[:, :0].reshape(0, 0)):
+        with pytest.raises(IntegrityError):
+            decode(LOW_RANK, double, factors, wrong, 0)
+    with pytest.raises(IntegrityError, match="have no 65530 to 65538"):
+        decode(LOW_RANK, double, factors, residual, 2**16 - 6)
+    changed = [
+        {},
+        {**factors, "left_real": factors["left_real"][:-1]},
+        {**factors, "right_imaginary": factors["right_imaginary"][:, 1:]},
+        {**factors, "left_real": factors["left_real"].astype(np.float32)},
+        {name: factor[0] for name, factor in factors.items()},
+        {name: factor for name, factor in factors.items() if name != "left_imaginary"},
+    ]
+    for wrong_factors in changed:
+        with pytest.raises(IntegrityError, match="factors of a state"):
+            decode(LOW_RANK, double, wrong_factors, residual, 0)
+    table, steps = slice_of(encoded["table"], 0, 8)
+    for name, array in (
+        ("index", table["index"] + np.uint16(60_000)),
+        ("table", table["table"][:, :2]),
+        ("table", steps),
+    ):
+        with pytest.raises(IntegrityError, match="table"):
+            decode(VALUE_TABLE, double, {**table, name: array}, steps, 0)
+    with pytest.raises(IntegrityError, match="no index"):
+        decode(VALUE_TABLE, double, encoded["table"].arrays, steps, 0)

@@ -5,12 +5,16 @@ Looking at a sample takes milliseconds; finding the structure takes several pass
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from aerchive.states.predicted.clusters import assigned, order
 from aerchive.states.predicted.factors import MAX_RANK
 from aerchive.states.predicted.plain import Plain
-from aerchive.states.predicted.residuals import residual
+from aerchive.states.predicted.residuals import Numbers, residual
 
 _SIDE = 128
 """The number of sampled rows and columns."""
@@ -23,7 +27,7 @@ _SAMPLED = 2**17
 _FEW = 0.97
 """The share of different amplitudes in a sample of that size, up to which a table may pay: a few million in a state."""
 _USEFUL = 0.4
-"""The share of the bits of a number that may be left after its prediction by a table."""
+"""The share of the bits of a number that may be left after a prediction, in the mean over a sample."""
 
 
 def expected_rank(plain: Plain) -> int | None:
@@ -35,22 +39,33 @@ def expected_rank(plain: Plain) -> int | None:
     sample = plain.state.reshape(plain.shape)[np.ix_(some_rows, some_columns)]
     if not np.isfinite(sample).all() or np.count_nonzero(sample) < (1 - _SPARSE) * sample.size:
         return None
-    sizes = np.linalg.svd(sample, compute_uv=False)
+    left, sizes, right = np.linalg.svd(sample, full_matrices=False)
     rank = int(np.count_nonzero(sizes > _SIGNIFICANT * plain.precision * sizes[0]))
-    return rank if rank <= MAX_RANK else None
+    near = (left[:, :rank] * sizes[:rank]) @ right[:rank]
+    is_useful = rank <= MAX_RANK and _is_near(plain, sample.reshape(-1), near.reshape(-1))
+    return rank if is_useful else None
 
 
 def has_few_values(plain: Plain) -> bool:
     """Returns whether a random sample of amplitudes has few different ones, and these predict the sample well."""
     places = np.random.default_rng(_SEED).integers(plain.state.size, size=min(_SAMPLED, plain.state.size))
-    sample = plain.state[places]
+    sample = plain.state[np.unique(places)]
     if np.count_nonzero(sample) < (1 - _SPARSE) * sample.size:
         return False
-    parts = Plain(sample, plain.is_single, plain.is_real).parts(0, sample.size)
+    parts = replace(plain, state=sample).parts(0, sample.size)
     with np.errstate(all="ignore"):
         found = order(parts, plain.precision)
         if found is None or found.values.shape[1] > _FEW * sample.size:
             return False
-        near = found.values[:, assigned(parts, found)].astype(parts.dtype)
-        bits = float(np.log2(1.0 + residual(parts, near)).mean())
+        return _is_useful(parts, found.values[:, assigned(parts, found)])
+
+
+def _is_near(plain: Plain, sample: NDArray[np.complex128], near: NDArray[np.complex128]) -> bool:
+    """Returns whether predictions of a sample leave few bits. Those of dust, where zeros should be, leave most."""
+    exact, guess = (replace(plain, state=values).parts(0, sample.size) for values in (sample, near))
+    return _is_useful(exact, guess)
+
+
+def _is_useful(parts: Numbers, near: NDArray[np.floating[Any]]) -> bool:
+    bits = float(np.log2(1.0 + residual(parts, near.astype(parts.dtype))).mean())
     return bits < _USEFUL * 8 * parts.itemsize

@@ -18,7 +18,7 @@ from aerchive.states.source import cut
 from aerchive.threads import in_order
 
 _SAMPLED = 2**22
-_TOLERANCE = 2.0**10
+_TOLERANCE = 2.0**8
 """The distance within which amplitudes count as equal, in units of the precision of a typical amplitude."""
 _SMALL = 6
 """A table has at most one value for this number of amplitudes."""

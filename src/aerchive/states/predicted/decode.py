@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.errors import FormatError
+from aerchive.errors import FormatError, IntegrityError
 from aerchive.states.predicted.encoded import LOW_RANK, VALUE_TABLE
 from aerchive.states.predicted.low_rank import LowRank
-from aerchive.states.predicted.residuals import Numbers, restored
+from aerchive.states.predicted.residuals import UNSIGNED, Numbers, restored
 
 Attributes = Mapping[str, str | int | float]
 _DTYPES: dict[object, type[np.floating[Any]]] = {"single": np.float32, "double": np.float64}
@@ -38,12 +38,17 @@ def decode(
 
     Raises:
         FormatError: The form or the precision is not known to this version, so that a newer one is needed.
+        IntegrityError: The arrays do not fit to each other or to the slice.
     """
     if attributes.get("precision") not in _DTYPES:
         raise FormatError(f"a state has the precision {attributes.get('precision')!r}: upgrade aerchive to read it")
+    if residual_slice.dtype not in UNSIGNED or residual_slice.ndim != 2:
+        raise IntegrityError(f"a residual has the dtype {residual_slice.dtype} and {residual_slice.ndim} axes")
     predicted = predict(form, factors, start, residual_slice.shape[1])
     if predicted.shape != residual_slice.shape:
-        raise FormatError(f"a residual of shape {residual_slice.shape} does not fit to {predicted.shape} predictions")
+        raise IntegrityError(
+            f"a residual of shape {residual_slice.shape} does not fit to {predicted.shape} predictions"
+        )
     return joined(restored(rounded(predicted, attributes), residual_slice))
 
 
@@ -52,8 +57,13 @@ def predict(form: str, factors: Mapping[str, NDArray[Any]], start: int, length: 
     if form == LOW_RANK:
         return LowRank(factors).predict(start, start + length)
     if form == VALUE_TABLE:
-        table: NDArray[np.float64] = factors["table"]
-        return table[:, factors["index"]]
+        table, index = factors.get("table"), factors.get("index")
+        if table is None or index is None or table.ndim != 2 or table.dtype != np.float64:
+            raise IntegrityError("a state of repeating amplitudes has no table of numbers or no index")
+        if index.dtype not in UNSIGNED or index.ndim != 1 or (index >= table.shape[1]).any():
+            raise IntegrityError(f"an index of amplitudes does not fit to a table of {table.shape[1]} values")
+        values: NDArray[np.float64] = table[:, index]
+        return values
     raise FormatError(f"a state has the form {form!r}, which this version does not know: upgrade aerchive to read it")
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.errors import IntegrityError
+
 _BLOCK = 2**13
 """The number of amplitudes that are predicted together: few enough for the processor's cache."""
 NAMES = ("left_real", "right_real", "left_imaginary", "right_imaginary")
@@ -29,11 +31,20 @@ class LowRank:
 
     Args:
         factors: The factors by name, dtype float64, shape ``(rank, rows)`` and ``(rank, columns)``.
+
+    Raises:
+        IntegrityError: A factor is missing, or their dtypes or shapes do not fit to each other.
     """
 
     def __init__(self, factors: Mapping[str, NDArray[Any]]) -> None:
         given = [factors[name] for name in NAMES if name in factors]
         self._left, self._right = given[0::2], given[1::2]
+        shapes = {tuple(factor.shape) for factor in self._left}, {tuple(factor.shape) for factor in self._right}
+        ranks = {shape[:1] for side in shapes for shape in side}
+        is_fit = len(given) in (2, 4) and all(factor.dtype == np.float64 and factor.ndim == 2 for factor in given)
+        if not is_fit or any(len(side) != 1 for side in (*shapes, ranks)):
+            raise IntegrityError(f"the factors of a state do not fit to each other: {[one.shape for one in given]}")
+        self._rows = self._left[0].shape[1]
         self._rank, self._columns = self._right[0].shape
 
     @property
@@ -50,7 +61,14 @@ class LowRank:
 
         Returns:
             Real parts, and imaginary parts unless the state is real, shape ``(parts, stop - start)``.
+
+        Raises:
+            IntegrityError: The state has fewer amplitudes.
         """
+        if not 0 <= start <= stop <= self._rows * self._columns:
+            raise IntegrityError(f"the factors of {self._rows * self._columns} amplitudes have no {start} to {stop}")
+        if start == stop:
+            return np.zeros((self.parts, 0))
         first, last = start // self._columns, -(-stop // self._columns)
         if last - first == 1:
             out = np.zeros((self.parts, 1, stop - start))
