@@ -18,12 +18,15 @@ from aerchive.filters import zstandard
 from aerchive.filters.choice import Plan
 from aerchive.filters.deflate import Buffer, inflate
 from aerchive.filters.pipeline import RAW, SKIP_COMPRESSION, SKIP_SHUFFLE, Choices, Packer
+from aerchive.filters.planes import pick_planes
 from aerchive.filters.shuffle import unshuffle
 
 _Packer = TypeVar("_Packer")
 Pack = Callable[[], tuple[Buffer, int]]
 """A function that gives the stored bytes of a chunk, which are empty if nothing is stored, and HDF5's filter mask."""
 _NOTHING: tuple[Buffer, int] = (b"", 0)
+_FEW = 32
+"""If fewer than one in so many elements of a chunk are read, they are taken from its planes one by one."""
 
 
 class Codec(enum.IntEnum):
@@ -177,10 +180,52 @@ def unpack_piece(
         IntegrityError: The bytes do not expand to the size of the chunk.
         FormatError: A package that is needed to expand them is not installed.
     """
+    selected = [range(length)[axis] for axis, length in zip(inside, shape, strict=True)]
+    size, number = math.prod(map(len, selected)), math.prod(shape)
+    if size * _FEW < number:
+        elements = np.zeros(1, np.int64)
+        for axis, length in zip(selected, shape, strict=True):
+            elements = np.add.outer(elements * length, np.asarray(axis, np.int64)).reshape(-1)
+        few = unpack_elements(stored, mask, itemsize, codec, number, elements)
+        return few.reshape(*map(len, selected), itemsize)
     planes = _expanded(stored, mask, codec, math.prod(shape) * itemsize)
     if mask & SKIP_SHUFFLE:
         return np.ascontiguousarray(planes.reshape(*shape, itemsize)[inside])
     return np.ascontiguousarray(np.moveaxis(planes.reshape(itemsize, *shape)[(slice(None), *inside)], 0, -1))
+
+
+def unpack_elements(
+    stored: Buffer, mask: int, itemsize: int, codec: Codec, number: int, elements: NDArray[np.integer]
+) -> NDArray[np.uint8]:
+    """Converts stored bytes to the bytes of some elements of a chunk.
+
+    Of a chunk that was compressed plane by plane only a part is expanded if there are few elements.
+
+    Args:
+        stored: The bytes in the file. Their checksum has been verified.
+        mask: HDF5's filter mask of the chunk.
+        itemsize: The size of an element in bytes.
+        codec: The filter with which the dataset is compressed.
+        number: The number of elements of the chunk.
+        elements: The numbers of the elements in the chunk, row-major, shape ``(n,)``.
+
+    Returns:
+        The bytes of the elements, shape ``(n, itemsize)``, C-contiguous.
+
+    Raises:
+        IntegrityError: The bytes do not expand to the size of the chunk.
+        FormatError: A package that is needed to expand them is not installed.
+    """
+    if not mask and codec is Codec.DEFLATE and elements.size * _FEW < number:
+        picked = pick_planes(memoryview(stored), number * itemsize, itemsize, elements)
+        if picked is not None:
+            return picked
+    planes = _expanded(stored, mask, codec, number * itemsize)
+    if mask & SKIP_SHUFFLE:
+        return planes.reshape(number, itemsize)[elements]
+    if elements.size * _FEW < number:
+        return np.ascontiguousarray(planes.reshape(itemsize, number)[:, elements].T)
+    return unshuffle(planes, itemsize).reshape(number, itemsize)[elements]
 
 
 def _expanded(stored: Buffer, mask: int, codec: Codec, size: int) -> NDArray[np.uint8]:
