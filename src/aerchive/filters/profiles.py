@@ -17,23 +17,52 @@ from aerchive.errors import IntegrityError, InvalidInputError
 from aerchive.filters import zstandard
 from aerchive.filters.choice import Plan
 from aerchive.filters.deflate import Buffer, inflate
-from aerchive.filters.pipeline import RAW, SKIP_COMPRESSION, SKIP_SHUFFLE, Choices, Packer
+from aerchive.filters.pipeline import RAW, SKIP_SHUFFLE, Choices, Packer
 from aerchive.filters.planes import pick_planes
 from aerchive.filters.shuffle import unshuffle
+from aerchive.filters.small import SmallPacker
 
 _Packer = TypeVar("_Packer")
 Pack = Callable[[], tuple[Buffer, int]]
 """A function that gives the stored bytes of a chunk, which are empty if nothing is stored, and HDF5's filter mask."""
+_CHOOSING: dict[str, type[Packer] | type[SmallPacker]] = {"portable": Packer, "small": SmallPacker}
+"""The profiles that choose a plan for the chunks, and what compresses their chunks."""
 _NOTHING: tuple[Buffer, int] = (b"", 0)
 _FEW = 32
 """If fewer than one in so many elements of a chunk are read, they are taken from its planes one by one."""
 
 
 class Codec(enum.IntEnum):
-    """The second filter of a dataset, after the shuffle, with its number in HDF5."""
+    """What compresses the chunks of a dataset after the shuffle: the number of the filter in HDF5, or of both 0."""
 
     DEFLATE = 1
     ZSTANDARD = zstandard.FILTER
+    EITHER = 0
+    """Deflate, then Zstandard, of which each chunk skips at least one."""
+
+    @property
+    def filters(self) -> tuple[int, ...]:
+        """The numbers of the filters in HDF5, in the order of the pipeline, without the shuffle."""
+        return (int(Codec.DEFLATE), int(Codec.ZSTANDARD)) if self is Codec.EITHER else (int(self),)
+
+    def of(self, mask: int) -> Codec | None:
+        """Returns what compressed a chunk, or ``None`` if nothing did.
+
+        Args:
+            mask: HDF5's filter mask of the chunk.
+
+        Raises:
+            IntegrityError: The mask says that the chunk was compressed twice.
+        """
+        applied = [number for at, number in enumerate(self.filters, 1) if not mask >> at & 1]
+        if len(applied) > 1:
+            raise IntegrityError("a chunk was compressed twice, by deflate and by Zstandard")
+        return Codec(applied[0]) if applied else None
+
+    def is_raw(self, mask: int) -> bool:
+        """Returns whether a chunk with this filter mask is stored as it is, neither shuffled nor compressed."""
+        every = (1 << len(self.filters) + 1) - 1
+        return mask & every == every
 
 
 @dataclass(frozen=True)
@@ -75,7 +104,9 @@ class Compression:
 
     @property
     def codec(self) -> Codec:
-        """The filter that compresses the arrays."""
+        """What compresses the arrays."""
+        if self.profile == "small":
+            return Codec.EITHER
         return Codec.ZSTANDARD if self.profile in zstandard.LEVELS else Codec.DEFLATE
 
     def packing(self, itemsize: int) -> Packing:
@@ -115,20 +146,22 @@ class Packing:
         Returns:
             A function that any thread may call once: it returns the stored bytes, and HDF5's filter mask.
         """
-        kind = self._choices.kind(raw) if self._profile == "portable" else None
-        if kind is None or not kind.is_due():
+        packer = _CHOOSING.get(self._profile)
+        kind = None if packer is None else self._choices.kind(raw)
+        if packer is None or kind is None or not kind.is_due():
             plan = None if kind is None else kind.plan
             return lambda: _NOTHING if (wanted := values(raw)) is None else self._pack(wanted, plan)
         wanted = values(raw)
-        done = _NOTHING if wanted is None else self._mine(Packer, self._itemsize).try_or_review(wanted, kind)
+        done = _NOTHING if wanted is None else self._mine(packer, self._itemsize).try_or_review(wanted, kind)
         return lambda: done
 
     def _pack(self, raw: NDArray[np.uint8], plan: Plan | None) -> tuple[Buffer, int]:
         if self._profile == "none":
             return raw.data, RAW
-        if self._profile == "portable":
-            return self._mine(Packer, self._itemsize).pack(raw, plan)
-        return self._mine(zstandard.ZstandardPacker, self._itemsize, self._profile).pack(raw)
+        packer = _CHOOSING.get(self._profile)
+        if packer is not None:
+            return self._mine(packer, self._itemsize).pack(raw, plan)
+        return self._mine(zstandard.ZstandardPacker, self._itemsize, zstandard.LEVELS[self._profile]).pack(raw)
 
     def _mine(self, kind: Callable[..., _Packer], *arguments: Any) -> _Packer:
         """Returns the packer of this thread. It is made when it is first needed."""
@@ -216,7 +249,7 @@ def unpack_elements(
         IntegrityError: The bytes do not expand to the size of the chunk.
         FormatError: A package that is needed to expand them is not installed.
     """
-    if not mask and codec is Codec.DEFLATE and elements.size * _FEW < number:
+    if not mask & SKIP_SHUFFLE and codec.of(mask) is Codec.DEFLATE and elements.size * _FEW < number:
         picked = pick_planes(memoryview(stored), number * itemsize, itemsize, elements)
         if picked is not None:
             return picked
@@ -230,9 +263,10 @@ def unpack_elements(
 
 def _expanded(stored: Buffer, mask: int, codec: Codec, size: int) -> NDArray[np.uint8]:
     """Returns the bytes of a chunk before compression. They are shuffled unless the shuffle was skipped."""
-    if mask & SKIP_COMPRESSION:
+    applied = codec.of(mask)
+    if applied is None:
         data = stored
-    elif codec is Codec.DEFLATE:
+    elif applied is Codec.DEFLATE:
         data = inflate(stored, size)
     else:
         data = zstandard.expand(stored, size)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from aerchive.errors import FormatError, IntegrityError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.narrow import narrower
-from aerchive.filters.pipeline import RAW
 from aerchive.filters.profiles import Codec, unpack_chunk, unpack_elements, unpack_piece
 from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks import checksums
@@ -275,7 +274,7 @@ class ReadPlan:
         target = out[location.piece.target]
         is_whole = target.shape == self.chunk and target.flags.c_contiguous and self.stored == self.dtype
         room = target.reshape(-1).view(np.uint8) if is_whole else np.empty(self._chunk_bytes, np.uint8)
-        is_raw = location.mask & RAW == RAW and location.nbytes == room.size
+        is_raw = self.codec.is_raw(location.mask) and location.nbytes == room.size
         stored = self._verified(fd, location, room.data if is_raw else _scratch(location.nbytes))
         if not stored or (is_whole and is_raw):
             return
