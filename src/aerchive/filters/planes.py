@@ -16,7 +16,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.filters.deflate import END, HEAD, STORED_HEAD, SUM_BYTES, Buffer, Deflater, constant, inflate_piece, join, stored
+from aerchive.filters.deflate import (
+    END,
+    HEAD,
+    STORED_HEAD,
+    SUM_BYTES,
+    Buffer,
+    Deflater,
+    constant,
+    inflate_piece,
+    join,
+    stored,
+)
 
 
 class Coder(enum.Enum):

@@ -25,7 +25,7 @@ from aerchive.filters.small import SmallPacker
 _Packer = TypeVar("_Packer")
 Pack = Callable[[], tuple[Buffer, int]]
 """A function that gives the stored bytes of a chunk, which are empty if nothing is stored, and HDF5's filter mask."""
-_CHOOSING: dict[str, type[Packer] | type[SmallPacker]] = {"portable": Packer, "small": SmallPacker}
+_CHOOSING: dict[str, Callable[[int], Packer | SmallPacker]] = {"portable": Packer, "small": SmallPacker}
 """The profiles that choose a plan for the chunks, and what compresses their chunks."""
 _NOTHING: tuple[Buffer, int] = (b"", 0)
 _FEW = 32
@@ -255,10 +255,10 @@ def unpack_elements(
             return picked
     planes = _expanded(stored, mask, codec, number * itemsize)
     if mask & SKIP_SHUFFLE:
-        return planes.reshape(number, itemsize)[elements]
+        return np.ascontiguousarray(planes.reshape(number, itemsize)[elements])
     if elements.size * _FEW < number:
         return np.ascontiguousarray(planes.reshape(itemsize, number)[:, elements].T)
-    return unshuffle(planes, itemsize).reshape(number, itemsize)[elements]
+    return np.ascontiguousarray(unshuffle(planes, itemsize).reshape(number, itemsize)[elements])
 
 
 def _expanded(stored: Buffer, mask: int, codec: Codec, size: int) -> NDArray[np.uint8]:

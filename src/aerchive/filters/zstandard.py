@@ -57,8 +57,8 @@ class ZstandardPacker:
     def smallest(self, raw: NDArray[np.uint8]) -> tuple[Buffer, int]:
         """Returns the smallest frame of a chunk and HDF5's filter mask, whether or not it is worth it.
 
-        A chunk is compressed by record, which is not shuffled, and by plane, which is shuffled. By plane each plane ends
-        a block, so that it has Huffman codes of its own; the planes are still one frame, and refer to each other.
+        A chunk is compressed by record, not shuffled, and by plane, shuffled. By plane each plane ends a block, so that
+        it has Huffman codes of its own; the planes are still one frame, and refer to each other.
         """
         by_record = bytes(self._compressor.compress(raw.data))
         if self._itemsize == 1:

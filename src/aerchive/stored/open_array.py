@@ -70,7 +70,7 @@ class OpenArray(ABC):
         values = self.read(*box)
         return None if values is None else values[index]
 
-    def announce(self, box: tuple[slice, ...]) -> None:
+    def announce(self, box: tuple[slice, ...]) -> None:  # noqa: B027  (a hint need not be given)
         """Tells the system that a box of `boxes` is read soon; only a hint."""
 
     def parts(self) -> list[Part]:
