@@ -1,5 +1,5 @@
 """Reads a project of aerchive and checks it, with h5py and numpy alone: python read_without_aerchive.py FILE"""
-import hashlib, sys, zlib, h5py, numpy as np
+import hashlib, itertools, sys, zlib, h5py, numpy as np
 
 def document(group):
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in group.attrs.items()}
@@ -22,7 +22,7 @@ def products(values, rows):
     at = 0
     for bonds in rows:
         state = np.ones((1, 1))
-        for left, right in zip(bonds, bonds[1:]):
+        for left, right in itertools.pairwise(bonds):
             tensor = values[at : at + 2 * left * right].reshape(left, 2 * right)
             state, at = (state @ tensor).reshape(-1, right), at + tensor.size
         yield state[:, 0].astype(complex)

@@ -93,9 +93,12 @@ class StoredArray(ArrayMethods, Shown):
             NotFoundError: The run or the file does not exist any more.
         """
         if has_arrays(key):
-            return picked(key, self.shape, self.dtype, self.parts)
+            return self._picked(key)
         values = self._read(key)
         return values[()] if values.ndim == 0 else values
+
+    def _picked(self, key: object) -> NDArray[Any]:
+        return picked(key, self.shape, self.dtype, self.parts)
 
     def _read(self, key: object, watch: Watch | None = None) -> NDArray[Any]:
         if self._location.has_neighbours:

@@ -10,10 +10,11 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from aerchive.kinds import KINDS
 from aerchive.states.matrix_product.expand import Expansion
 from aerchive.states.matrix_product.tensors import MatrixProduct
 from aerchive.states.source import Source
@@ -32,7 +33,12 @@ class Form(ABC):
     """What is stored of an array, as the attributes of its dataset say.
 
     Objects are compared by value, and may be pickled. The elements of the array are complex128.
+
+    Attributes:
+        stored: The module below ``aerchive`` and the class of the object that reads such a state, as in `Kind.stored`.
     """
+
+    stored: ClassVar[tuple[str, str]] = KINDS["statevector"].stored
 
     @property
     @abstractmethod
@@ -74,6 +80,8 @@ class MatrixProductForm(Form):
         bonds: The bond dimensions, from 1, left of the highest qubit, to 1, right of qubit 0.
         start: Index in the dataset of the first element of the first tensor.
     """
+
+    stored: ClassVar[tuple[str, str]] = ("stored.product_state", "StoredProductState")
 
     bonds: tuple[int, ...]
     start: int
@@ -143,3 +151,9 @@ def form_of(attributes: Mapping[str, Any], what: DatasetShape, row: int | None) 
     """
     make = _FORMS.get(str(attributes.get("layout")))
     return None if make is None else make(attributes, what, row)
+
+
+def largest_bond(attributes: Mapping[str, Any]) -> int | None:
+    """The largest bond dimension of the matrix products of a dataset; ``None`` if it has none, or says it wrongly."""
+    numbers = str(attributes.get(BONDS, "")).replace(";", " ").split()
+    return max(map(int, numbers)) if numbers and all(number.isdecimal() for number in numbers) else None

@@ -89,6 +89,21 @@ def picked(
     return picks.finished(out)
 
 
+def computed(key: object, shape: tuple[int], elements: Callable[[NDArray[np.int64]], NDArray[Any]]) -> NDArray[Any]:
+    """Computes the elements of an array of one axis that an index with a list or an array selects.
+
+    Args:
+        key: The index.
+        shape: Shape of the array.
+        elements: Function that computes the elements with some indices, shape ``(k,)``.
+
+    Returns:
+        A new array, of the shape that numpy gives; errors as for `picked`.
+    """
+    picks = _picks(key, shape)
+    return picks.finished(elements(picks.points[0]))
+
+
 class _Picks(NamedTuple):
     """An index with arrays.
 

@@ -29,6 +29,7 @@ from aerchive.stored.array import StoredArray
 from aerchive.stored.block_cache import cache_small_rows, read_rows
 from aerchive.stored.decoder import StoredDecoder
 from aerchive.stored.document import ResultDocument, StoredExperiment, read_inputs, read_result
+from aerchive.stored.forms import largest_bond
 from aerchive.stored.location import ArrayLocation, Locator
 from aerchive.stored.opener import RunOpener
 from aerchive.stored.stack import StackedArray, natural_order
@@ -51,10 +52,10 @@ class SavedValue(NamedTuple):
         shape: Shape of the first array in the value; ``()`` if there is none.
         dtype: Dtype of the first array in the value, in numpy's notation; empty if there is none.
         nbytes: Size of all arrays in the value in bytes, before compression.
-        infidelity: Measured infidelity ``1 - F`` due to rounding, the largest of the arrays; ``None`` if the value is
-            exact.
-        max_infidelity: Largest infidelity that was allowed for the rounding; ``None`` if the value is exact.
+        infidelity: Measured infidelity ``1 - F``, the largest of the arrays; ``None`` if the value is exact.
+        max_infidelity: Largest infidelity that was allowed; ``None`` if the value is exact.
         grid: Grid spacing: the numbers are multiples of it, if the value was rounded.
+        bond: Largest bond dimension, if the value is stored as a product of matrices.
     """
 
     experiment: int
@@ -68,6 +69,7 @@ class SavedValue(NamedTuple):
     infidelity: float | None = None
     max_infidelity: float | None = None
     grid: float | None = None
+    bond: int | None = None
 
 
 class StoredResult:
@@ -188,9 +190,10 @@ class StoredResult:
         with self._opener.open() as (_, group):
 
             @functools.cache
-            def loss(name: str) -> list[float | None]:
+            def loss(name: str) -> list[Any]:
                 attributes = group.dataset_attributes(name)
-                return [_number(attributes.get(key)) for key in ("infidelity", "max_infidelity", "grid")]
+                found = [_number(attributes.get(key)) for key in ("infidelity", "max_infidelity", "grid")]
+                return [*found, largest_bond(attributes)]
 
             for number, experiment in enumerate(self.experiments):
                 name = (experiment.header or {}).get("name")
@@ -370,7 +373,7 @@ class StoredResult:
         if tag_of(tree) != f"{kind}/1":
             raise FormatError(f"{what} has the encoding {tag_of(tree)}, which is newer than this aerchive: upgrade it")
         (location,) = self._locate(array_references(tree))
-        module, name = known.stored
+        module, name = known.stored if location.form is None else location.form.stored
         made = getattr(import_module(f"aerchive.{module}"), name)
         stored: StoredQuantumArray = made(self._opener, location, tree, bridge, label)
         if not stored.is_consistent:

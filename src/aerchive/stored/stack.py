@@ -381,7 +381,7 @@ def _packed(group: Planner, members: list[tuple[int, ArrayLocation]], inner: tup
 def _composed(group: Planner, location: ArrayLocation, number: int, wanted: slice) -> Iterator[_Piece]:
     """The pieces of an array whose elements are computed; what they are computed from is read with the first."""
     plan = plan_array(group, location, wanted)
-    assert isinstance(plan, ComposedPlan)  # its form says so
+    assert isinstance(plan, ComposedPlan)  # noqa: S101  (its form says so)
     opened = functools.lru_cache(maxsize=1)(plan.opened)
     for (start,), (inside,), target in pieces(plan.wanted, location.chunks):
         box = slice(start + inside.start, start + inside.stop)

@@ -219,8 +219,7 @@ def test_a_rounded_run_is_reproduced_on_its_grid(path: Path) -> None:
     assert "statevector" in labels
     for label in labels:
         assert (
-            f"{label} of experiment 0 was rounded when it was archived; the new one was rounded, too, before it was "
-            "compared"
+            f"{label} of experiment 0 was rounded when it was archived; the new one was, too, before it was compared"
         ) in report.reasons
     grid = next(row.grid for row in job.run.saved if row.label == "statevector")
     parts = np.asarray(job.run.value("statevector")).view(np.float64)
@@ -237,7 +236,7 @@ def test_show_tells_what_was_lost(path: Path, capsys: pytest.CaptureFixture[str]
     document = json.loads(capsys.readouterr().out)
 
     assert "infidelity" in text
-    assert "(at most 1e-12)" in text
+    assert "(at most 1e-12; rounded)" in text
     assert "exact" in text
     (state,) = (row for row in document["saved"] if row["label"] == "statevector")
     assert 0 < state["infidelity"] <= state["max_infidelity"] == 1e-12
@@ -319,3 +318,33 @@ def test_single_precision_runs_are_stored_as_such(path: Path) -> None:
     assert np.array_equal(job.run.array("statevector")[5:9], np.asarray(state)[5:9])
     assert job.run.array("statevector").dtype == complex
     assert job.run.reproduce().verdict == "identical"
+
+
+def entangled_a_little() -> QuantumCircuit:
+    circuit = QuantumCircuit(14)
+    for _ in range(3):
+        circuit.rx(0.4, range(14))
+        for qubit in range(13):
+            circuit.rzz(0.3, qubit, qubit + 1)
+    circuit.save_statevector()
+    return circuit
+
+
+def test_a_state_with_little_entanglement_becomes_a_product_of_matrices(path: Path) -> None:
+    job = AerSimulator(project=path, max_infidelity=1e-12, method="statevector").run(entangled_a_little())
+    before = job.result().get_statevector()
+
+    (row,) = job.run.saved
+    assert row.bond is not None
+    assert 0 <= row.infidelity <= 1e-12
+    after = job.run.result().get_statevector()
+    assert type(after) is type(before)
+    assert np.linalg.norm(after.data - before.data) < 2e-6
+    report = job.run.reproduce()
+    assert report.verdict == "identical", str(report)
+    assert any("made a product of matrices" in reason for reason in report.reasons)
+    project = aerchive.open(path)
+    assert project.verify().ok
+    assert aerchive.validate(path).ok
+    project.compact()
+    assert np.array_equal(np.asarray(job.run.state()), after.data)

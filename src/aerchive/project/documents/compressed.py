@@ -35,7 +35,8 @@ def compressed(draft: RunDraft, compression: Compression) -> RunDraft:
         The run with arrays as they will be stored. Arrays that became nothing else are those of ``draft``.
     """
     datasets = {name: _smallest(dataset, compression) for name, dataset in draft.datasets.items()}
-    return dataclasses.replace(draft, compression=compression, datasets=datasets)
+    saved = sum(dataset.nbytes - datasets[name].nbytes for name, dataset in draft.datasets.items())
+    return dataclasses.replace(draft, compression=compression, datasets=datasets, nbytes=draft.nbytes - saved)
 
 
 def _smallest(dataset: DatasetDraft, compression: Compression) -> DatasetDraft:
@@ -68,7 +69,7 @@ def _certified(dataset: DatasetDraft, compression: Compression, max_infidelity: 
         **dataset.attributes,
         "layout": MATRIX_PRODUCT,
         "dtype": flat.dtype.str,
-        BONDS: ";".join(" ".join(map(str, one.bonds)) for one in found),
+        BONDS: ";".join(" ".join(map(str, (1, *one.bonds, 1))) for one in found),
         "max_infidelity": max_infidelity,
         "infidelity_bound": min(max_infidelity, max(one.bound for one in found)),
         "infidelity": max(one.infidelity for one in found),
@@ -83,8 +84,8 @@ def _note(found: list[Certified], size: int) -> str:
     what = f"A state vector of {qubits} qubits" if len(found) == 1 else f"{len(found)} state vectors of {qubits} qubits"
     return (
         f"{what} as a product of matrices. Here are its tensors one after another, in C order, of the shape "
-        f"(left bond, 2, right bond), that of qubit {qubits - 1} first, that of qubit 0 last; the attribute {BONDS} has the "
-        "bond dimensions. An amplitude is the product of the matrices that its bits choose. The page README of the "
+        f"(left bond, 2, right bond), that of qubit {qubits - 1} first, that of qubit 0 last; the attribute {BONDS} "
+        "has the bond dimensions. An amplitude is the product of the matrices that its bits choose. The page README of the "
         "file says how it is read with numpy."
     )
 
