@@ -28,7 +28,7 @@ Pack = Callable[[], tuple[Buffer, int]]
 _CHOOSING: dict[str, Callable[[int], Packer | SmallPacker]] = {"portable": Packer, "small": SmallPacker}
 """The profiles that choose a plan for the chunks, and what compresses their chunks."""
 _NOTHING: tuple[Buffer, int] = (b"", 0)
-_FEW = 32
+FEW = 32
 """If fewer than one in so many elements of a chunk are read, they are taken from its planes one by one."""
 
 
@@ -215,7 +215,7 @@ def unpack_piece(
     """
     selected = [range(length)[axis] for axis, length in zip(inside, shape, strict=True)]
     size, number = math.prod(map(len, selected)), math.prod(shape)
-    if size * _FEW < number:
+    if size * FEW < number:
         elements = np.zeros(1, np.int64)
         for axis, length in zip(selected, shape, strict=True):
             elements = np.add.outer(elements * length, np.asarray(axis, np.int64)).reshape(-1)
@@ -249,14 +249,14 @@ def unpack_elements(
         IntegrityError: The bytes do not expand to the size of the chunk.
         FormatError: A package that is needed to expand them is not installed.
     """
-    if not mask & SKIP_SHUFFLE and codec.of(mask) is Codec.DEFLATE and elements.size * _FEW < number:
+    if not mask & SKIP_SHUFFLE and codec.of(mask) is Codec.DEFLATE and elements.size * FEW < number:
         picked = pick_planes(memoryview(stored), number * itemsize, itemsize, elements)
         if picked is not None:
             return picked
     planes = _expanded(stored, mask, codec, number * itemsize)
     if mask & SKIP_SHUFFLE:
         return np.ascontiguousarray(planes.reshape(number, itemsize)[elements])
-    if elements.size * _FEW < number:
+    if elements.size * FEW < number:
         return np.ascontiguousarray(planes.reshape(itemsize, number)[:, elements].T)
     return np.ascontiguousarray(unshuffle(planes, itemsize).reshape(number, itemsize)[elements])
 

@@ -23,8 +23,8 @@ class Part(NamedTuple):
         members: One pair for each box of the array to which the values belong: the box, and the index of its values
             among those that were read.
         pick: Reads only some of the values, in any thread: it takes one array of indices for each axis, which can be
-            broadcast together, and its answer is otherwise that of `load`. ``None`` if the values have to be read
-            together.
+            broadcast together, and its answer is otherwise that of `load`. Then there is one member. ``None`` if the
+            values have to be read together.
         announce: Tells the system that the values are read soon; only a hint.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
+from aerchive.filters.profiles import FEW
 from aerchive.states.workers import Workers
 from aerchive.storage.chunks.grid import select
-from aerchive.stored.part import Box, Part
+from aerchive.stored.part import Box, Part, shape_of
 
 _AHEAD = 16
 """Number of pieces by which the hint to the system precedes the read of a piece."""
@@ -62,11 +64,13 @@ def picked(
 
     def fill(part: Part, members: list[tuple[Any, Any, tuple[Any, ...]]]) -> None:
         if part.pick is not None:
-            ((_, target, source),) = members
-            chosen = part.pick(picks.crossed(source))
-            if chosen is not None:
-                out[target] = chosen
-            return
+            (_, target, source), box = members[0], part.members[0][0]
+            index = picks.crossed(source)
+            if math.prod(np.broadcast_shapes(*(along.shape for along in index))) * FEW < math.prod(shape_of(box)):
+                chosen = part.pick(index)
+                if chosen is not None:
+                    out[target] = chosen
+                return
         values = part.load()
         if values is not None:
             for where, target, source in members:
