@@ -121,7 +121,7 @@ CHUNK_BYTES: Final = 1024 * 1024
 DEFLATE_LEVEL: Final = 1
 MIN_TREATED_BYTES: Final = 64 * 1024
 """Arrays with fewer bytes are stored with portable filters in every profile, because other ways save nothing."""
-COMPRESSIONS: Final = ("portable", "none", "fast", "small")
+COMPRESSIONS: Final = ("portable", "none", "fast", "small", "structure")
 ARRAY_VERSION: Final = 1
 """The newest version of the encoding ``array``."""
 

@@ -18,6 +18,7 @@ import pytest
 from aerchive.view import array_view
 from tests.benchmarks import (
     bench_care,
+    bench_exact_structure,
     bench_merge,
     bench_overhead,
     bench_picks,
@@ -121,6 +122,13 @@ def test_a_state_is_made_once(cache: Path) -> None:
     made = path.stat().st_mtime_ns
     assert kept(cache, "ghz", 8) == path
     assert path.stat().st_mtime_ns == made
+
+
+def test_exact_structure_is_measured(cache: Path) -> None:
+    families = ["--family", "ghz", "qft-basis"]
+    table = run(bench_exact_structure, "--folder", cache, "--qubits", "16", "--repetitions", "1", *families)
+    assert "rank 1 " in table
+    assert "those with structure (1)" in table
 
 
 @pytest.mark.parametrize("name", METHODS)

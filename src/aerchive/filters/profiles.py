@@ -25,6 +25,9 @@ from aerchive.filters.small import SmallPacker
 _Packer = TypeVar("_Packer")
 Pack = Callable[[], tuple[Buffer, int]]
 """A function that gives the stored bytes of a chunk, which are empty if nothing is stored, and HDF5's filter mask."""
+STRUCTURE = "structure"
+"""The profile in which a state vector becomes a prediction and a residual where that is smaller. What is stored of it,
+and all else, is compressed as in the default profile."""
 _CHOOSING: dict[str, Callable[[int], Packer | SmallPacker]] = {"portable": Packer, "small": SmallPacker}
 """The profiles that choose a plan for the chunks, and what compresses their chunks."""
 _NOTHING: tuple[Buffer, int] = (b"", 0)
@@ -70,7 +73,7 @@ class Compression:
     """The compression of the arrays of a run.
 
     Attributes:
-        profile: The profile: ``portable``, ``none``, ``fast`` or ``small``.
+        profile: The profile: ``portable``, ``none``, ``fast``, ``small`` or ``structure``.
         max_infidelity: The greatest infidelity that rounding of state vectors may cause; ``None``: nothing is rounded.
     """
 
@@ -97,6 +100,10 @@ class Compression:
                 raise InvalidInputError(
                     f"max_infidelity {max_infidelity!r}: give a number between 0 and 1, such as 1e-12, or None"
                 )
+            if profile == STRUCTURE:
+                raise InvalidInputError(
+                    "compression 'structure' keeps every bit, and max_infidelity allows to lose some: give one of them"
+                )
             if profile == "none":
                 raise InvalidInputError("max_infidelity with compression 'none' would lose digits and save nothing")
             max_infidelity = float(max_infidelity)
@@ -115,7 +122,7 @@ class Compression:
         Args:
             itemsize: The size of an element in bytes.
         """
-        return Packing(self.profile, itemsize)
+        return Packing(PORTABLE.profile if self.profile == STRUCTURE else self.profile, itemsize)
 
 
 PORTABLE = Compression()

@@ -16,6 +16,7 @@ from aerchive.storage.chunks.grid import Piece, Selection, pieces, select
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.stored.block_cache import BlockPlan, RowPlanner, cached_rows
+from aerchive.stored.composing import plan_form
 from aerchive.stored.location import ArrayLocation, as_dtype, unpacked
 from aerchive.stored.opener import Planner, RunOpener
 
@@ -143,7 +144,7 @@ def plan_array(group: Planner, location: ArrayLocation, key: object = ...) -> Ar
         IndexError: The index is out of range.
     """
     if location.form is not None:
-        opened = location.form.plan(group, location.name, location.owner)
+        opened = plan_form(location.form, group, location.name, location.owner)
         return ComposedPlan(location, opened, select(key, location.shape))
     if location.offset is None:
         return ArrayPlan(location, group.plan(location.name, location.owner, _stored_key(location, key)))

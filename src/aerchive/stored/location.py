@@ -67,7 +67,7 @@ class ArrayLocation:
     @property
     def datasets(self) -> tuple[str, ...]:
         """The names of the datasets that hold the array."""
-        return (self.name,) if self.form is None else self.form.members(self.name)
+        return (self.name,) if self.form is None else self.form.datasets(self.name)
 
     @property
     def chunks(self) -> tuple[int, ...]:

@@ -320,18 +320,8 @@ def test_single_precision_runs_are_stored_as_such(path: Path) -> None:
     assert job.run.reproduce().verdict == "identical"
 
 
-def entangled_a_little() -> QuantumCircuit:
-    circuit = QuantumCircuit(14)
-    for _ in range(3):
-        circuit.rx(0.4, range(14))
-        for qubit in range(13):
-            circuit.rzz(0.3, qubit, qubit + 1)
-    circuit.save_statevector()
-    return circuit
-
-
 def test_a_state_with_little_entanglement_becomes_a_product_of_matrices(path: Path) -> None:
-    job = AerSimulator(project=path, max_infidelity=1e-12, method="statevector").run(entangled_a_little())
+    job = AerSimulator(project=path, max_infidelity=1e-12, method="statevector").run(chain_of(14))
     before = job.result().get_statevector()
 
     (row,) = job.run.saved
@@ -348,3 +338,66 @@ def test_a_state_with_little_entanglement_becomes_a_product_of_matrices(path: Pa
     assert aerchive.validate(path).ok
     project.compact()
     assert np.array_equal(np.asarray(job.run.state()), after.data)
+
+
+def chain_of(qubits: int) -> QuantumCircuit:
+    circuit = QuantumCircuit(qubits)
+    for _ in range(3):
+        circuit.rx(0.4, range(qubits))
+        for qubit in range(qubits - 1):
+            circuit.rzz(0.3, qubit, qubit + 1)
+    circuit.save_statevector()
+    return circuit
+
+
+def test_the_structure_of_a_state_is_stored_and_every_bit_comes_back(path: Path) -> None:
+    job = AerSimulator(project=path, compression="structure", method="statevector").run(chain_of(16))
+    before = np.asarray(job.result().get_statevector())
+
+    (row,) = job.run.saved
+    assert row.infidelity is None
+    assert (row.shape, row.dtype) == ((2**16,), "<c16")
+    state = job.run.state()
+    assert np.asarray(state).tobytes() == before.tobytes()
+    assert np.array_equal(state[70:9000:11], before[70:9000:11])
+    assert np.array_equal(state[[5, 65_535, 5]], before[[5, 65_535, 5]])
+    assert state.norm() == pytest.approx(1)
+    assert job.run.reproduce().verdict == "identical"
+    with h5py.File(path) as file:
+        paths = [name for name in _datasets(file["runs"]) if "statevector" in name]
+        stored = sum(file["runs"][path].id.get_storage_size() for path in paths)
+    names = {path.rpartition("/")[2] for path in paths}
+    assert {"statevector", "statevector.left_real", "statevector.right_imaginary"} <= names
+    assert stored < before.nbytes / 3
+
+
+def _datasets(group: h5py.Group) -> list[str]:
+    found: list[str] = []
+    group.visititems(lambda name, node: found.append(name) if isinstance(node, h5py.Dataset) else None)
+    return found
+
+
+def test_composed_states_are_cared_for_as_all_others(tmp_path: Path) -> None:
+    path = tmp_path / "one.h5"
+    for given in ({"compression": "structure"}, {"max_infidelity": 1e-12}):
+        AerSimulator(project=path, method="statevector").run(chain_of(16), **given).result()
+    project = aerchive.open(path)
+    values = [np.asarray(run.state()) for run in project]
+    assert project.verify().ok
+    report = aerchive.validate(path)
+    assert report.ok, str(report)
+
+    part = project.extract(tmp_path / "part.h5")
+    merged = aerchive.open(tmp_path / "merged.h5")
+    merged.merge(part.path)
+    project.compact()
+    for other in (project, part, merged):
+        assert other.verify().ok
+        for run, before in zip(other, values, strict=True):
+            assert np.array_equal(np.asarray(run.state()), before)
+    assert project.stack("statevector").shape == (2, 2**16)
+
+
+def test_structure_and_a_loss_exclude_each_other() -> None:
+    with pytest.raises(InvalidInputError, match="keeps every bit, and max_infidelity allows to lose some: give one of"):
+        AerSimulator(compression="structure", max_infidelity=1e-9)

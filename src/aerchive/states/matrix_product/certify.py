@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from aerchive.states.matrix_product.expand import columns, rows
+from aerchive.states.matrix_product.expand import Expansion
 from aerchive.states.matrix_product.tensors import MatrixProduct
 from aerchive.states.source import Source, cut
+from aerchive.states.sums import inner_parts
+from aerchive.states.workers import Workers
 
 _BLOCK = 2**17
-"""The number of amplitudes that are rebuilt at once: 2 MiB."""
+"""The least number of amplitudes that a thread rebuilds at once: 2 MiB."""
 
 
-def measured_infidelity(source: Source, product: MatrixProduct, norm: float) -> float:
+def measured_infidelity(source: Source, product: MatrixProduct, norm: float, workers: Workers) -> float:
     """Returns ``1 - F`` of a state ``ψ`` and a product ``φ``.
 
     The result is ``(|d|² - |<φ|d>|² / |φ|²) / |ψ|²`` with ``d = ψ - φ``, as in `aerchive.filters.rounding`.
@@ -22,27 +25,25 @@ def measured_infidelity(source: Source, product: MatrixProduct, norm: float) -> 
     Args:
         source: The amplitudes of the state.
         product: The product.
-        norm: The norm of the state, to which all amplitudes are scaled.
+        norm: The norm of the state. All amplitudes are scaled by a power of two near its inverse.
+        workers: The threads that rebuild and compare.
     """
-    high = product.num_qubits // 2
-    low = product.num_qubits - high
-    left, table = rows(product.tensors[:high], 0, 1 << high), columns(product.tensors[high:])
-    scale = math.ldexp(1.0, -math.frexp(norm)[1])  # makes the norm nearly one: no over- or underflow
-    whole = rebuilt_norm = error = 0.0
-    overlap = 0j
-    for piece in cut(1 << high, max(1, _BLOCK >> low)):
-        rebuilt = (left[piece] @ table).astype(np.complex128, copy=False).reshape(-1)
-        values = source.read(slice(piece.start << low, piece.stop << low))
+    expansion = Expansion(product)
+    scale = math.ldexp(1.0, -math.frexp(norm)[1])  # no over- or underflow
+
+    def compared(piece: slice) -> NDArray[np.complex128]:
+        """Returns ``|d|²``, ``<φ|d>``, ``|φ|²`` and ``|ψ|²`` of a piece."""
+        rebuilt = expansion.read(piece)
+        values = source.read(piece)
+        values = np.zeros(len(rebuilt), np.complex128) if values is None else values.astype(np.complex128, copy=False)
         if scale != 1:
-            rebuilt *= scale
-            values = None if values is None else values * scale
-        apart = -rebuilt if values is None else np.subtract(values, rebuilt, dtype=np.complex128)
-        parts, differences = rebuilt.view(np.float64), apart.view(np.float64)
-        rebuilt_norm += float(np.dot(parts, parts))
-        error += float(np.dot(differences, differences))
-        overlap += complex(np.vdot(rebuilt, apart))
-        if values is not None:
-            whole += float(np.vdot(values, values).real)
+            rebuilt, values = rebuilt * scale, values * scale
+        apart = values - rebuilt
+        pairs = (apart, apart), (rebuilt, apart), (rebuilt, rebuilt), (values, values)
+        return np.array([inner_parts(*pair) for pair in pairs])
+
+    pieces = cut(source.shape[0], max(_BLOCK, source.chunk[0]))
+    error, overlap, rebuilt_norm, whole = np.sum(list(workers.map(compared, pieces, nbytes=64 * _BLOCK)), axis=0)
     if not rebuilt_norm or not whole:
         return math.inf
-    return max(0.0, (error - abs(overlap) ** 2 / rebuilt_norm) / whole)
+    return max(0.0, float((error.real - abs(overlap) ** 2 / rebuilt_norm.real) / whole.real))

@@ -5,6 +5,7 @@ All elements become multiples of a power of two, the grid (see `aerchive.filters
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -30,7 +31,7 @@ def rounded(chain: Chain, distance: float) -> list[Tensor] | None:
     """
     sums = [1.0, *(float(values.sum()) for values in chain.coefficients), 1.0]
     parts = 2 if np.iscomplexobj(chain.tensors[0]) else 1
-    number = sum(2 * parts * left * right for left, right in zip(sums, sums[1:], strict=False))
+    number = sum(2 * parts * left * right for left, right in itertools.pairwise(sums))
     grid = math.ldexp(1.0, math.frexp(distance * math.sqrt(12 / number))[1])  # errors are uniform within the grid
     while grid >= _SMALLEST:
         tensors = [_to_grid(tensor, grid) for tensor in chain.tensors]
@@ -43,8 +44,8 @@ def rounded(chain: Chain, distance: float) -> list[Tensor] | None:
 def distance_of(tensors: Sequence[Tensor], changed: Sequence[Tensor]) -> float:
     """Returns the Euclidean distance of two products whose tensors have equal shapes and differ only a little.
 
-    With ``A`` and ``A'`` the products of the first tensors, ``A' - A`` follows from the tensors before and the difference
-    of the next tensors. So no digits are lost, as they would be in a difference of large products.
+    With ``A`` and ``A'`` the products of the first tensors, ``A' - A`` follows from the tensors before and the
+    difference of the next tensors. So no digits are lost, as they would be in a difference of large products.
     """
     plain = apart = mixed = np.zeros((1, 1))
     plain = plain + 1.0

@@ -11,8 +11,8 @@ def error_of_expectation(infidelity: float, operator_norm: float) -> float:
     Proof: let ``ρ`` and ``σ`` be the projectors of two normalised pure states with fidelity ``F``. Then ``ρ - σ`` has
     trace zero and rank two, so its eigenvalues are ``±λ``, and ``2 λ² = Tr (ρ - σ)² = 2 - 2 Tr ρσ = 2 (1 - F)``. So the
     trace norm of ``ρ - σ`` is ``2 sqrt(1 - F)``, and with the inequality of Hölder
-    ``|Tr O(ρ - σ)| ≤ ||O|| ||ρ - σ||₁ = 2 ||O|| sqrt(1 - F)``. (M. Nielsen and I. Chuang, *Quantum Computation and Quantum
-    Information*, section 9.2, have the relation of trace distance and fidelity.)
+    ``|Tr O(ρ - σ)| ≤ ||O|| ||ρ - σ||₁ = 2 ||O|| sqrt(1 - F)``. (M. Nielsen and I. Chuang, *Quantum Computation and
+    Quantum Information*, section 9.2, have the relation of trace distance and fidelity.)
 
     Args:
         infidelity: ``1 - F``, or an upper bound of it.

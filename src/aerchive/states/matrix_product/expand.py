@@ -19,8 +19,10 @@ from aerchive.states.matrix_product.tensors import MatrixProduct, Tensor
 
 _CHUNK_BITS = 16
 """The logarithm of the number of amplitudes in a piece of an expansion: 1 MiB."""
-_TABLE = 2**16
-"""The greatest number of elements of the table of an expansion: 1 MiB, so that it stays in the cache."""
+_TABLE = 2**12
+"""The greatest number of elements of the table of an expansion: 64 KiB, so that it stays in the cache."""
+_SINGLE = 2**15
+"""Up to this number of complex multiplications BLAS starts no threads (measured). The callers have threads."""
 _TOGETHER = 2**20
 """The number of elements of row vectors that are computed at once for a list of indices: 16 MiB."""
 
@@ -109,7 +111,8 @@ def amplitudes(product: MatrixProduct, indices: NDArray[np.integer[Any]]) -> NDA
 class Expansion:
     """A matrix product that is read like a stored vector: the `Source` of the other modules in `aerchive.states`.
 
-    It holds a table of at most 1 MiB (more only for bonds above 4,096). A read needs about twice the memory of its result.
+    It holds a table of at most 64 KiB (more only for bonds above 2,048). A read needs about twice the memory of its
+    result.
 
     Attributes:
         product: The state.
@@ -149,5 +152,9 @@ class Expansion:
 
 def _joined(high: Sequence[Tensor], table: NDArray[Any], low: int, start: int, stop: int) -> NDArray[np.complex128]:
     first, last = start >> low, ((stop - 1) >> low) + 1
-    values = (rows(high, first, last) @ table).reshape(-1)
-    return values[start - (first << low) : stop - (first << low)].astype(np.complex128, copy=False)
+    vectors = rows(high, first, last)
+    values = np.empty((last - first, 1 << low), np.result_type(vectors, table))
+    step = max(1, _SINGLE // table.size)
+    for at in range(0, last - first, step):
+        np.matmul(vectors[at : at + step], table, out=values[at : at + step])
+    return np.asarray(values.reshape(-1)[start - (first << low) : stop - (first << low)], np.complex128)

@@ -16,8 +16,9 @@ from aerchive.states.matrix_product.range_finder import StateMatrix, split
 from aerchive.states.matrix_product.ranks import chosen_ranks
 from aerchive.states.matrix_product.sweep import Chain, balanced, chain_of, shortened, within
 from aerchive.states.matrix_product.tensors import MatrixProduct, Tensor
-from aerchive.states.source import InMemory, Source, cut
+from aerchive.states.source import InMemory, Source, cut, read_all
 from aerchive.states.sums import inner_parts
+from aerchive.states.workers import Workers
 
 _BLOCK = 2**20
 _SMALLEST, _LARGEST = 2.0**-480, 2.0**480
@@ -28,7 +29,7 @@ _PRECISION = 2.0**-48
 """A margin for the rounding errors of the sum of the discarded weights, relative to the squared norm: 3.6e-15."""
 _BONDS_SHARE = 0.75
 """The share of the distance that smaller bonds may cause, where digits are dropped too."""
-_ROUNDED_BYTES = 2**15
+_ROUNDED_BYTES = 2**13
 """Products from this size on have digits dropped. Smaller ones take hardly more space than their descriptions."""
 
 
@@ -59,21 +60,22 @@ def factorise(
 
     The state is read about four times from the beginning to the end. Besides it, up to 1 GiB of memory is used.
 
-    The proof of the bound: the product without dropped digits is a projection of the state, at the distance ``d₁`` whose
-    square is the sum of the discarded weights (see `aerchive.states.matrix_product.sweep`). Dropped digits move it by the
-    distance ``d₂``, which is computed. So ``1 - F ≤ (d₁ + d₂)² / |ψ|²``, as in ``docs/explanation/compression.md``.
+    The proof of the bound: the product without dropped digits is a projection of the state, at the distance ``d₁``
+    whose square is the sum of the discarded weights (see `aerchive.states.matrix_product.sweep`). Dropped digits move
+    it by the distance ``d₂``, which is computed. So ``1 - F ≤ (d₁ + d₂)² / |ψ|²``, as in
+    ``docs/explanation/compression.md``.
 
     Args:
         state: The amplitudes, shape ``(2**n,)``, as a stored vector or in memory.
-        max_infidelity: The greatest allowed value of ``1 - F``. Below about 1e-14 the rounding errors of the bound itself
-            are too large, so that nothing is found.
+        max_infidelity: The greatest allowed value of ``1 - F``. Below about 1e-14 the rounding errors of the bound
+            itself are too large, so that nothing is found.
         least_ratio: The least ratio of the bytes of the state to those of the product.
         max_rank: The greatest rank of the middle cut that is looked for. ``None``: as far as memory and ratio allow.
 
     Returns:
         The product, its measured infidelity and its bound. ``None`` if there is no product that is small enough, if the
-        state is zero, is not finite or has a norm near the limits of double precision, or if the number of amplitudes is
-        not a power of two from 2 on.
+        state is zero, is not finite or has a norm near the limits of double precision, or if the number of amplitudes
+        is not a power of two from 2 on.
     """
     source: Source = InMemory(np.asarray(state).reshape(-1)) if isinstance(state, np.ndarray) else state
     length = source.shape[0]
@@ -89,7 +91,8 @@ def factorise(
     product, bound = found
     if product.nbytes * least_ratio > 16 * length and qubits > 1:
         return None
-    infidelity = measured_infidelity(source, product, norm)
+    with Workers() as workers:
+        infidelity = measured_infidelity(source, product, norm, workers)
     if not max(infidelity, bound) <= max_infidelity:
         return None
     return Certified(product, infidelity, max(bound, infidelity))
@@ -112,6 +115,9 @@ def _found(
     source: Source, qubits: int, norm: float, is_real: bool, max_infidelity: float, max_rank: int | None
 ) -> tuple[MatrixProduct, float] | None:
     """Returns a product and the proven bound of its infidelity."""
+    if qubits == 1:
+        values = read_all(source).reshape(1, 2, 1)
+        return MatrixProduct((values.real.astype(np.float64) if is_real else values.astype(np.complex128),)), 0.0
     limit = max_infidelity * norm**2
     high = qubits // 2
     matrix = StateMatrix(source, high, qubits - high, is_real)

@@ -1,8 +1,8 @@
 """Marginal probabilities and reduced density matrices of matrix products.
 
 The kept qubits are divided into a first and a second half. For each outcome of a half there is an environment of all
-qubits of that half, in which the other qubits are summed over. The result for both outcomes is the sum of the products of
-the elements of the two environments.
+qubits of that half, in which the other qubits are summed over. The result for both outcomes is the sum of the products
+of the elements of the two environments.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def marginal(product: MatrixProduct, qubits: Sequence[int]) -> NDArray[np.float6
     """
     values = _combined(product, qubits, is_matrix=False).real.reshape((2,) * len(qubits))
     ordered = values.transpose(_axes(qubits)).reshape(-1)
-    return np.maximum(ordered, 0.0)
+    return np.asarray(np.maximum(ordered, 0.0), np.float64)
 
 
 def reduced_density_matrix(product: MatrixProduct, qubits: Sequence[int]) -> NDArray[np.complex128]:
@@ -111,13 +111,15 @@ def _longer(stack: NDArray[Any], tensor: Tensor, *, is_kept: bool, is_matrix: bo
     count, right = len(stack), tensor.shape[2]
     if not is_kept:
         bra = tensor.reshape(-1, right).conj().T
-        return bra @ (stack @ tensor.reshape(len(tensor), -1)).reshape(count, -1, right)
+        summed: NDArray[Any] = bra @ (stack @ tensor.reshape(len(tensor), -1)).reshape(count, -1, right)
+        return summed
     if not is_matrix:
         outcomes = [tensor[:, bit].conj().T @ (stack @ tensor[:, bit]) for bit in (0, 1)]
         return np.stack(outcomes, axis=1).reshape(-1, right, right)
     both = tensor.reshape(len(tensor), -1)
     found = (both.conj().T @ (stack @ both)).reshape(count, 2, right, 2, right)
-    return found.transpose(0, 3, 1, 2, 4).reshape(-1, right, right)  # the row of the matrix is the bit of the ket
+    # the row of the matrix is the bit of the ket
+    return np.asarray(found.transpose(0, 3, 1, 2, 4)).reshape(-1, right, right)
 
 
 def _reversed_digits(stack: NDArray[Any], base: int, digits: int) -> NDArray[Any]:

@@ -17,7 +17,8 @@ def pauli_expectations(product: MatrixProduct, paulis: PauliSum) -> NDArray[np.f
     """Returns ``<psi|P|psi>`` for each Pauli operator ``P`` without its coefficient.
 
     The operators are sorted by their factors, the highest qubit first. Operators that agree in the factors of the first
-    qubits share the environments of these qubits, and all share the environments of the qubits behind their last factor.
+    qubits share the environments of these qubits, and all share the environments of the qubits behind their last
+    factor.
 
     Args:
         product: The state. It need not be normalised.

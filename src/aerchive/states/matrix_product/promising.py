@@ -1,9 +1,9 @@
 """Whether a matrix product can pay for a state, from samples, before the whole state is read.
 
-At the middle cut the state is a matrix. If it has a low rank, so has each part of it: some rows at some columns. The rows
-and columns are drawn with the probabilities of their amplitudes, as far as a sample of the state knows them, because parts
-of the matrix without weight say nothing. Two cuts near the middle are tried too: a low rank at the middle gives a low rank
-there, up to a factor, and other rows and columns are seen.
+At the middle cut the state is a matrix. If it has a low rank, so has each part of it: some rows at some columns. The
+rows and columns are drawn with the probabilities of their amplitudes, as far as a sample of the state knows them,
+because parts of the matrix without weight say nothing. Two cuts near the middle are tried too: a low rank at the middle
+gives a low rank there, up to a factor, and other rows and columns are seen.
 """
 
 from __future__ import annotations

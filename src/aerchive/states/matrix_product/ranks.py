@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 def chosen_ranks(coefficients: Sequence[NDArray[np.float64]], limit: float) -> list[int]:
     """Chooses how many Schmidt coefficients of each cut are kept.
 
-    The discarded weights of all cuts add up. Coefficients are discarded one at a time, the one that has the least weight
-    for each number that it saves first, until no more fits into the limit.
+    The discarded weights of all cuts add up. Coefficients are discarded one at a time, the one that has the least
+    weight for each number that it saves first, until no more fits into the limit.
 
     Args:
         coefficients: The Schmidt coefficients of each cut in descending order, from the first cut to the last.

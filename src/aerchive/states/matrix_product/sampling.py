@@ -1,10 +1,10 @@
 """Random outcomes of measurements of matrix products.
 
 Each outcome is drawn qubit by qubit (A. J. Ferris and G. Vidal, *Perfect sampling with unitary tensor networks*, Phys.
-Rev. B 85, 165146 (2012)). Here one uniform number decides all qubits of an outcome: it is looked up in the cumulative sum of
-the probabilities, in the order of the basis states. At each qubit, the highest first, the number is compared with the
-probability that the qubit is 0. If it is not smaller, the qubit is 1 and the probability is subtracted. So a seed gives the
-same outcomes as `aerchive.states.sample`, except if a number is within rounding error of a border.
+Rev. B 85, 165146 (2012)). Here one uniform number decides all qubits of an outcome: it is looked up in the cumulative
+sum of the probabilities, in the order of the basis states. At each qubit, the highest first, the number is compared
+with the probability that the qubit is 0. If it is not smaller, the qubit is 1 and the probability is subtracted. So a
+seed gives the same outcomes as `aerchive.states.sample`, except if a number is within rounding error of a border.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Singular value decompositions from cut to cut: halves become tensors, and tensors become smaller.
 
-Each step replaces the state by a projection of it, and the later steps stay within that projection. So the errors of all
-steps are orthogonal to each other and to the result: the squared distance is the sum of the discarded weights, and for
-normalised states this sum is ``1 - F``. The weight that a step discards is not larger than the weight of the discarded
-Schmidt coefficients of the original state at that cut: I. V. Oseledets, *Tensor-train decomposition*, SIAM J. Sci. Comput.
-33, 2295 (2011), theorem 2.2; F. Verstraete and J. I. Cirac, Phys. Rev. B 73, 094423 (2006), lemma 1.
+Each step replaces the state by a projection of it, and the later steps stay within that projection. So the errors of
+all steps are orthogonal to each other and to the result: the squared distance is the sum of the discarded weights, and
+for normalised states this sum is ``1 - F``. The weight that a step discards is not larger than the weight of the
+discarded Schmidt coefficients of the original state at that cut: I. V. Oseledets, *Tensor-train decomposition*, SIAM J.
+Sci. Comput. 33, 2295 (2011), theorem 2.2; F. Verstraete and J. I. Cirac, Phys. Rev. B 73, 094423 (2006), lemma 1.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def chain_of(halves: Halves, choose: Choice) -> Chain:
 
     Args:
         halves: The halves; the left one is orthonormal.
-        choose: The choice of the number of singular values at each cut. The cut ``k`` is between the highest ``k`` qubits
-            and the others.
+        choose: The choice of the number of singular values at each cut. The cut ``k`` is between the highest ``k``
+            qubits and the others.
 
     Returns:
         The chain. All tensors but the last are an isometry from right to left (left-canonical).

@@ -20,8 +20,8 @@ class MatrixProduct:
     """A vector of ``2**n`` amplitudes as a product of matrices (a matrix product state with open ends).
 
     The highest qubit is first, as in the axes of ``state.reshape((2,) * n)``. The amplitude of the basis state ``j`` is
-    the product of the matrices ``tensors[k][:, b, :]`` for ``k = 0, 1, ..., n - 1``, where ``b`` is the bit ``n - 1 - k``
-    of ``j``.
+    the product of the matrices ``tensors[k][:, b, :]`` for ``k = 0, 1, ..., n - 1``, where ``b`` is the bit ``n - 1 -
+    k`` of ``j``.
 
     Attributes:
         tensors: The tensor of qubit ``n - 1 - k`` at position ``k``, shape ``(left, 2, right)``, where ``left`` is the

@@ -1,14 +1,14 @@
 """The largest amplitudes of matrix products, found without rebuilding the whole state where that is possible.
 
-The probability of the first bits of an outcome is an upper bound of the probabilities of all outcomes that begin with them.
-A first descent keeps only the most probable beginnings, and gives outcomes that may not be the largest: the smallest of
-their probabilities is a limit that the largest outcomes reach. A second descent keeps all beginnings that reach the limit.
-If these are too many, the state is expanded in pieces.
+The probability of the first bits of an outcome is an upper bound of the probabilities of all outcomes that begin with
+them. A first descent keeps only the most probable beginnings, and gives outcomes that may not be the largest: the
+smallest of their probabilities is a limit that the largest outcomes reach. A second descent keeps all beginnings that
+reach the limit. If these are too many, the state is expanded in pieces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ _LEAST = 256
 """The least number of beginnings that the first descent keeps."""
 _ELEMENTS = 2**21
 """The greatest number of elements of the vectors of all beginnings: 32 MiB."""
+_FRACTION = 64
+"""More beginnings than this part of the amplitudes take longer than all amplitudes in pieces."""
 _SLACK = 1 - 1e-9
 """A margin for rounding errors of the probabilities."""
 
@@ -44,17 +46,21 @@ def largest(product: MatrixProduct, count: int, workers: Workers) -> tuple[NDArr
     found = _above(product, count)
     if found is None:
         return largest_of_vector(Expansion(product), count, workers)
-    values = amplitudes(product, found)
-    best = best_of(squares(values), count)
-    found, values = found[best], values[best]
-    order = np.lexsort((found, -squares(values)))
-    return found[order], values[order]
+    indices, weights = found
+    indices = indices[best_of(weights, count)]
+    values = amplitudes(product, indices)
+    order = np.lexsort((indices, -squares(values)))
+    return indices[order], values[order]
 
 
-def _above(product: MatrixProduct, count: int) -> NDArray[np.int64] | None:
-    """Returns the sorted indices of all amplitudes that may be among the largest; ``None`` if they are too many."""
-    most = _ELEMENTS // max((1, *product.bonds))
-    if count > most // 8:
+def _above(product: MatrixProduct, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """Returns the sorted indices of all amplitudes that may be among the largest, and the squares of their values.
+
+    Returns:
+        ``None`` if they are too many.
+    """
+    most = min(_ELEMENTS // max((1, *product.bonds)), max(_LEAST, (1 << product.num_qubits) // _FRACTION))
+    if 4 * count > most:
         return None
     tensors = right_canonical(product.tensors)
 
@@ -65,11 +71,12 @@ def _above(product: MatrixProduct, count: int) -> NDArray[np.int64] | None:
     if first is None or len(first[1]) == 0:
         return None
     limit = np.sort(first[1])[-count] * _SLACK if len(first[1]) >= count > 0 else 0.0
-    second = _descent(tensors, lambda weights: np.flatnonzero((weights >= limit) & (weights > 0)), most)
-    return None if second is None else second[0]
+    return _descent(tensors, lambda weights: np.flatnonzero((weights >= limit) & (weights > 0)), most)
 
 
-def _descent(tensors: Sequence[Tensor], choose: Any, most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+def _descent(
+    tensors: Sequence[Tensor], choose: Callable[[NDArray[np.float64]], NDArray[np.intp]], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
     """Extends beginnings of outcomes qubit by qubit, and keeps some of them each time.
 
     Returns:

@@ -17,6 +17,7 @@ from aerchive.errors import FormatError, IntegrityError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.narrow import narrower
 from aerchive.filters.profiles import Codec, unpack_chunk, unpack_elements, unpack_piece
+from aerchive.lazy import cached_property
 from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.grid import Piece, Selection, pieces, select
@@ -135,9 +136,13 @@ class ReadPlan:
         if self.values is not None:
             return replace(self, selection=select(key, self.values.shape))
         selection = select(key, tuple(axis.stop for axis in self.selection.axes))
-        known = {location.piece.offset: location for location in self.locations}
+        known = self._by_offset
         locations = tuple(known[piece.offset]._replace(piece=piece) for piece in pieces(selection, self.chunk))
         return replace(self, selection=selection, locations=locations)
+
+    @cached_property
+    def _by_offset(self) -> dict[tuple[int, ...], ChunkLocation]:
+        return {location.piece.offset: location for location in self.locations}
 
     def parts(self, fd: int) -> Iterator[NDArray[Any]]:
         """Reads all values chunk by chunk in row-major order, so that a large array needs little memory.
