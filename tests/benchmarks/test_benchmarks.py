@@ -21,6 +21,7 @@ from tests.benchmarks import (
     bench_exact_structure,
     bench_merge,
     bench_overhead,
+    bench_picks,
     bench_primitives,
     bench_pyramid,
     bench_reading,
@@ -291,6 +292,12 @@ def test_what_archiving_adds_to_the_points_of_a_sweep() -> None:
 
     assert list(figures) == ["binds", "one job"]
     assert all(one["us"]["median"] > 0 for ways in figures.values() for one in ways.values())
+
+
+def test_picking_amplitudes(tmp_path: Path) -> None:
+    text = run(bench_picks, "--qubits", "17", "--number", "9", "--repetitions", "2", "--folder", tmp_path)
+
+    assert text.count("| list of indices |") == 2
 
 
 def test_reading_many_small_things(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.states.source import Source
+from aerchive.storage.chunks.read_plan import ChunkLocation
 from aerchive.stored.array_plan import ArrayPlan, ComposedPlan
 from aerchive.stored.location import as_dtype
 from aerchive.stored.part import Box, Part
@@ -52,6 +54,25 @@ class OpenArray(ABC):
         ]
         return itertools.product(*axes)
 
+    def pick(self, box: tuple[slice, ...], index: tuple[NDArray[Any], ...]) -> NDArray[Any] | None:
+        """Reads some values in the box of a chunk.
+
+        Args:
+            box: One of `boxes`.
+            index: The indices in the box along each axis, arrays that can be broadcast together.
+
+        Returns:
+            The values, with the shape of the indices after broadcasting; ``None`` as for `read`.
+
+        Raises:
+            IntegrityError: The stored bytes are damaged.
+        """
+        values = self.read(*box)
+        return None if values is None else values[index]
+
+    def announce(self, box: tuple[slice, ...]) -> None:  # noqa: B027  (a hint need not be given)
+        """Tells the system that a box of `boxes` is read soon; only a hint."""
+
     def parts(self) -> list[Part]:
         """The pieces in which the array is read, each a box of the array and not of what is on disk."""
 
@@ -62,7 +83,18 @@ class OpenArray(ABC):
 
             return load
 
-        return [Part(loader(box), ((box[::-1] if self.is_turned else box, ...),)) for box in self.boxes()]
+        def picker(box: Box) -> Callable[[tuple[NDArray[Any], ...]], NDArray[Any] | None]:
+            return lambda index: self.pick(box, index[::-1] if self.is_turned else index)
+
+        return [
+            Part(
+                loader(box),
+                ((box[::-1] if self.is_turned else box, ...),),
+                picker(box),
+                functools.partial(self.announce, box),
+            )
+            for box in self.boxes()
+        ]
 
 
 class ComposedArray(OpenArray):
@@ -143,6 +175,25 @@ class ChunkedArray(OpenArray):
                 whole = np.zeros([axis.stop - axis.start for axis in box], self._dtype)
             whole[target] = values[source]
         return whole
+
+    def pick(self, box: tuple[slice, ...], index: tuple[NDArray[Any], ...]) -> NDArray[Any] | None:
+        """See `OpenArray`."""
+        if self._values is not None:
+            return super().pick(box, index)
+        location = self._location(box)
+        if self._skipped:
+            index = (np.array(location.piece.inside[0].start), *index)
+        values = self._plan.elements_at(self._fd, location, index)
+        return None if values is None else as_dtype(values, self._dtype)
+
+    def announce(self, box: tuple[slice, ...]) -> None:
+        """See `OpenArray`."""
+        if self._values is None:
+            self._plan.announce(self._fd, self._location(box))
+
+    def _location(self, box: tuple[slice, ...]) -> ChunkLocation:
+        """The chunk of a box of `boxes`."""
+        return self._locations[tuple(axis.start // length for axis, length in zip(box, self.chunk, strict=True))]
 
     def _chunk(self, numbers: tuple[int, ...]) -> NDArray[Any] | None:
         location = self._locations[numbers]
