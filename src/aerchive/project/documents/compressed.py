@@ -142,8 +142,9 @@ def _note(found: list[Certified], size: int) -> str:
     what = f"A state vector of {qubits} qubits" if len(found) == 1 else f"{len(found)} state vectors of {qubits} qubits"
     return (
         f"{what} as a product of matrices: the tensors one after another, each in C order, of the shape (left bond, 2, "
-        f"right bond), that of qubit {qubits - 1} first and that of qubit 0 last. The attribute {BONDS} has the bonds. An "
-        "amplitude is the product of the matrices that its bits choose. The page README of the file says how numpy reads it."
+        f"right bond), that of qubit {qubits - 1} first and that of qubit 0 last. The attribute {BONDS} has the bonds. "
+        "An amplitude is the product of the matrices that its bits choose. The page README of the file says how numpy "
+        "reads it."
     )
 
 
