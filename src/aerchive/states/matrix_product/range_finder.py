@@ -108,7 +108,7 @@ def _basis(matrix: StateMatrix, aim: float, most: float, expected_rank: int) -> 
     rng = np.random.default_rng(SEED)
     images = np.empty((size, 0), matrix.dtype)
     wanted, before = min(last, max(_FIRST, expected_rank + _SPARE)), math.inf
-    while _SMALL < size and wanted < size:
+    while size > _SMALL and wanted < size:
         images = np.hstack([images, _images(matrix, rng, wanted + _PROBES - images.shape[1])])
         basis: NDArray[Any] = np.linalg.qr(images[:, :wanted]).Q
         probes = images[:, wanted:]
