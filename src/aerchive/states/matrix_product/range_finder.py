@@ -27,6 +27,8 @@ _PROBES = 8
 """The number of random vectors that measure the error."""
 _FIRST = 24
 """The least number of random vectors in the first pass, without the probes."""
+_SMALL = 64
+"""Up to this number of rows all rows are the basis."""
 _SPARE = 16
 """The number of random vectors that are used beyond an expected rank."""
 _HALVES_BYTES = 2**27
@@ -106,7 +108,7 @@ def _basis(matrix: StateMatrix, aim: float, most: float, expected_rank: int) -> 
     rng = np.random.default_rng(SEED)
     images = np.empty((size, 0), matrix.dtype)
     wanted, before = min(last, max(_FIRST, expected_rank + _SPARE)), math.inf
-    while wanted < size:
+    while size > _SMALL and wanted < size:
         images = np.hstack([images, _images(matrix, rng, wanted + _PROBES - images.shape[1])])
         basis: NDArray[Any] = np.linalg.qr(images[:, :wanted]).Q
         probes = images[:, wanted:]
