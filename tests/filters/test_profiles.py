@@ -133,7 +133,7 @@ def test_an_unknown_profile_lists_the_choices() -> None:
     with pytest.raises(InvalidInputError) as caught:
         Compression.checked("gzip")
 
-    assert str(caught.value) == "compression 'gzip': choose one of 'portable', 'none', 'fast', 'small'"
+    assert str(caught.value) == "compression 'gzip': choose one of 'portable', 'none', 'fast', 'small', 'structure'"
 
 
 @pytest.mark.parametrize("value", [0, 1, -1e-12, 2, float("nan"), float("inf"), True])

@@ -34,7 +34,6 @@ from aerchive.project.care.space import SpaceReport, survey_space
 from aerchive.project.care.verify import Progress, VerifyReport, verify_in_child, verify_project
 from aerchive.project.catalogue.conditions import All, Clause, as_texts
 from aerchive.project.catalogue.expression import clause_of
-from aerchive.project.documents.compressed import compressed
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.finding.job_list import JobFilter, JobList
 from aerchive.project.finding.origin import Origins, put_origin
@@ -199,6 +198,7 @@ class Project(Shown):
         """
         labels = given_labels(name, tags, notes, params)
         from aerchive.codecs.circuits.qpy_versions import written_as
+        from aerchive.project.documents.compressed import compressed
 
         stored = self.compression(compression, max_infidelity)
         version = self.qpy_version(qpy_version)

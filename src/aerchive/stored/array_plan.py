@@ -16,7 +16,6 @@ from aerchive.storage.chunks.grid import Piece, Selection, pieces, select
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.stored.block_cache import BlockPlan, RowPlanner, cached_rows
-from aerchive.stored.composing import plan_form
 from aerchive.stored.location import ArrayLocation, as_dtype, unpacked
 from aerchive.stored.opener import Planner, RunOpener
 
@@ -144,6 +143,8 @@ def plan_array(group: Planner, location: ArrayLocation, key: object = ...) -> Ar
         IndexError: The index is out of range.
     """
     if location.form is not None:
+        from aerchive.stored.composing import plan_form  # loads the mathematics of states
+
         opened = plan_form(location.form, group, location.name, location.owner)
         return ComposedPlan(location, opened, select(key, location.shape))
     if location.offset is None:

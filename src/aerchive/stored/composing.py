@@ -99,4 +99,3 @@ class _Predicted:
             return decode(self._form.layout, {"precision": self._form.precision}, factors, residual, piece.start)
         except (FormatError, KeyError, ValueError, IndexError) as error:
             raise FormatError(f"{self._residual.where}: its amplitudes cannot be restored: {error}") from error
-

@@ -15,10 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from aerchive.kinds import KINDS
-from aerchive.states.predicted.encoded import LOW_RANK, VALUE_TABLE
+from aerchive.layout import LOW_RANK, MATRIX_PRODUCT, VALUE_TABLE
 from aerchive.storage.chunks.read_plan import DatasetShape
 
-MATRIX_PRODUCT = "matrix_product"
 BONDS = "bonds"
 MEMBERS = "members"
 PRECISION = "precision"

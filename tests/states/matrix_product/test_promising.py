@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aerchive.states.matrix_product.promising import LEAST_QUBITS, may_pay, middle_rank
+from aerchive.states.matrix_product.promising import LEAST_QUBITS, middle_rank
 from tests.states.matrix_product.products import dense, family, random_product
 
 LOW = ["ising", "ansatz", "qft-product", "qft-basis", "ghz", "grover", "few-particles"]
@@ -13,12 +13,12 @@ LOW = ["ising", "ansatz", "qft-product", "qft-basis", "ghz", "grover", "few-part
 
 @pytest.mark.parametrize("name", LOW)
 def test_states_of_low_rank_may_pay(name: str) -> None:
-    assert may_pay(family(name, 16))
+    assert middle_rank(family(name, 16)) is not None
 
 
 @pytest.mark.parametrize("name", ["random", "qaoa-torus", "half-filling"])
 def test_states_of_high_rank_do_not_pay(name: str) -> None:
-    assert not may_pay(family(name, 16))
+    assert middle_rank(family(name, 16)) is None
 
 
 def test_the_rank_of_the_middle_cut_is_estimated() -> None:
@@ -35,11 +35,11 @@ def test_a_few_amplitudes_among_very_many_zeros_are_found() -> None:
 
 def test_states_that_are_small_or_of_another_length_or_not_finite_do_not_pay() -> None:
     state = np.ones(2**LEAST_QUBITS, complex)
-    assert may_pay(state)
-    assert not may_pay(state[1:])
-    assert not may_pay(state[: len(state) // 2])
+    assert middle_rank(state) is not None
+    assert middle_rank(state[1:]) is None
+    assert middle_rank(state[: len(state) // 2]) is None
     state[77] = np.nan
-    assert not may_pay(state)
+    assert middle_rank(state) is None
 
 
 def test_a_rank_that_is_too_high_for_the_small_samples_is_seen_in_a_large_one() -> None:

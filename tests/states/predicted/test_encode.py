@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, IntegrityError
+from aerchive.layout import LOW_RANK, VALUE_TABLE
 from aerchive.states.predicted import encode as encoding
 from aerchive.states.predicted.decode import decode
 from aerchive.states.predicted.encode import LEAST_GAIN, encode
-from aerchive.states.predicted.encoded import LOW_RANK, VALUE_TABLE, Encoded
+from aerchive.states.predicted.encoded import Encoded
 from tests.states.predicted.made import encoded_states, low_rank, repeating, slice_of, structured
 
 STATES = structured()

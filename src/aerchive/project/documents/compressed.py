@@ -16,13 +16,13 @@ from aerchive import layout
 from aerchive.filters.profiles import STRUCTURE, Compression
 from aerchive.project.documents.draft import RunDraft
 from aerchive.states.matrix_product.factorise import Certified, factorise
-from aerchive.states.matrix_product.promising import may_pay
+from aerchive.states.matrix_product.promising import middle_rank
 from aerchive.states.predicted.encode import encode
 from aerchive.states.predicted.encoded import PIECE, Aligned
 from aerchive.storage.chunks.drafts import AttributeValue, ComputedDraft, DatasetDraft
 from aerchive.storage.chunks.grid import chunk_offsets
 from aerchive.storage.chunks.write_plan import plan_write
-from aerchive.stored.forms import BONDS, MATRIX_PRODUCT, MEMBERS
+from aerchive.stored.forms import BONDS, MEMBERS
 
 _SAMPLED = 16
 """The number of chunks of which the size of the rounded state is estimated."""
@@ -115,7 +115,8 @@ def _certified(dataset: DatasetDraft, compression: Compression, max_infidelity: 
     """
     found: list[Certified] = []
     for state in dataset.parts:
-        one = factorise(state, max_infidelity) if may_pay(state) else None
+        rank = middle_rank(state, max_infidelity)
+        one = None if rank is None else factorise(state, max_infidelity, expected_rank=rank)
         if one is None:
             return None
         found.append(one)
@@ -125,7 +126,7 @@ def _certified(dataset: DatasetDraft, compression: Compression, max_infidelity: 
         return None
     attributes: dict[str, AttributeValue] = {
         **dataset.attributes,
-        "layout": MATRIX_PRODUCT,
+        "layout": layout.MATRIX_PRODUCT,
         "dtype": flat.dtype.str,
         BONDS: ";".join(" ".join(map(str, (1, *one.bonds, 1))) for one in found),
         "max_infidelity": max_infidelity,

@@ -41,9 +41,12 @@ def middle_rank(state: NDArray[Any], max_infidelity: float = 1e-12) -> int | Non
         max_infidelity: The limit of ``1 - F``. What has less weight than this does not count.
 
     Returns:
-        The largest rank of the sampled parts. 0 if no sample has any weight, so that nothing is known. ``None`` if the
-        rank is too high for the samples, or a sample has values that are not finite.
+        The largest rank of the sampled parts. 0 if no sample has any weight, so that nothing is known. ``None`` if a
+        matrix product cannot pay: the rank is too high for the samples, the state has fewer than `LEAST_QUBITS` qubits
+        or a length that is no power of two, or a sample has values that are not finite.
     """
+    if state.size < 1 << LEAST_QUBITS or state.size & (state.size - 1):
+        return None
     rng = np.random.default_rng(SEED)
     qubits = state.size.bit_length() - 1
     places, weights = _weights(state, rng)
@@ -60,18 +63,6 @@ def middle_rank(state: NDArray[Any], max_infidelity: float = 1e-12) -> int | Non
             return _large_rank(state, drawn, rng, max_infidelity)
         found = max(found, rank)
     return found
-
-
-def may_pay(state: NDArray[Any], max_infidelity: float = 1e-12) -> bool:
-    """Returns whether a matrix product may be much smaller than a state, from a few samples.
-
-    Args:
-        state: The amplitudes in memory, shape ``(2**n,)``, contiguous.
-        max_infidelity: The limit of ``1 - F``.
-    """
-    if state.size < 1 << LEAST_QUBITS or state.size & (state.size - 1):
-        return False
-    return middle_rank(state, max_infidelity) is not None
 
 
 def _weights(state: NDArray[Any], rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

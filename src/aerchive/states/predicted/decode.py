@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError, IntegrityError
-from aerchive.states.predicted.encoded import LOW_RANK, VALUE_TABLE
+from aerchive.layout import LOW_RANK, VALUE_TABLE
 from aerchive.states.predicted.low_rank import LowRank
 from aerchive.states.predicted.residuals import UNSIGNED, Numbers, restored
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from aerchive.layout import LOW_RANK, VALUE_TABLE
 from aerchive.states.predicted.choice import expected_rank, has_few_values
 from aerchive.states.predicted.clusters import find_clusters
-from aerchive.states.predicted.encoded import LOW_RANK, PIECE, VALUE_TABLE, Encoded
+from aerchive.states.predicted.encoded import PIECE, Encoded
 from aerchive.states.predicted.factors import find_factors
 from aerchive.states.predicted.plain import Plain
 from aerchive.states.predicted.prediction import AlignedArray, Columns, Prediction, UnfitError

@@ -9,8 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-LOW_RANK = "low_rank"
-VALUE_TABLE = "value_table"
 PIECE = 2**16
 """The number of amplitudes in a chunk of an aligned array."""
 
@@ -40,7 +38,7 @@ class Encoded:
     """A state in another form, from which it can be restored bit for bit.
 
     Attributes:
-        form: The kind of prediction, `LOW_RANK` or `VALUE_TABLE`.
+        form: The kind of prediction, ``low_rank`` or ``value_table``.
         arrays: The small arrays of the prediction, which are needed as a whole for any slice.
         aligned: The arrays with one column for each amplitude. A slice of the state needs only the same columns. Their
             chunks should have all rows and `PIECE` columns. ``residual`` is always one of them.
