@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -74,6 +75,21 @@ class Bridge(Protocol):
 
     def initialize(self, state: Any, circuit: Any) -> Any:
         """Makes a copy of a circuit that starts from a stored state."""
+
+    def obstacle(self, run: Run) -> str | None:
+        """The reason why a run cannot compute its arrays again; ``None`` if its documents name none."""
+
+    def compute_again(
+        self,
+        path: Path,
+        job_id: str,
+        target: Path,
+        *,
+        max_infidelity: float | None,
+        take_resources: bool,
+        untrusted: bool,
+    ) -> list[str]:
+        """See `aerchive.project.recomputing.again.Recomputer`."""
 
 
 class RunHome(Protocol):
@@ -160,7 +176,7 @@ class Run(Shown):
         self._home = home
         self._row = row
         self._as_of = label_clock.now if as_of is None else as_of
-        self.place = RunPlace(home.file, job_id, path, spooled=spooled)
+        self.place = RunPlace(home.file, job_id, path, spooled=spooled, recomputer=home.bridge)
         self.job_id = job_id
         self.nbytes = nbytes
         if record is not None:
@@ -535,7 +551,7 @@ class Run(Shown):
             job_id: Job id of the run, if it has changed because another result has the job's id.
         """
         self.job_id = job_id or self.job_id
-        self.place = RunPlace(self._home.file, self.job_id, path, spooled=spooled)
+        self.place = RunPlace(self._home.file, self.job_id, path, spooled=spooled, recomputer=self._home.bridge)
         self.refresh()
 
     def as_merged(self, home: RunHome) -> Run:

@@ -22,9 +22,10 @@ from aerchive.stored.array_plan import plan_array
 from aerchive.stored.block_cache import read_rows
 from aerchive.stored.location import ArrayLocation
 from aerchive.stored.open_array import OpenArray
-from aerchive.stored.opener import RunOpener, planned
+from aerchive.stored.opener import RunOpener
 from aerchive.stored.part import Part, shape_of
 from aerchive.stored.picks import has_arrays, picked
+from aerchive.stored.recomputed import opened_with, planned
 
 
 class StoredArray(ArrayMethods, Shown):
@@ -102,7 +103,7 @@ class StoredArray(ArrayMethods, Shown):
             wanted, location = select(key, self.shape), self._location
             whole = location.taken_from(read_rows(self._run, location.name, location.owner, *location.bounds))
             return np.array(wanted.taken_from(whole), copy=True, order="K")
-        with planned(self._run, lambda group: plan_array(group, self._location, key)) as (plan, fd):
+        with planned(self._run, [self._location.name], lambda group: plan_array(group, self._location, key)) as (plan, fd):
             return plan.read(fd, watch)
 
     def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
@@ -138,7 +139,7 @@ class StoredArray(ArrayMethods, Shown):
     @contextlib.contextmanager
     def opened(self) -> Iterator[OpenArray]:
         """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
-        with planned(self._run, lambda group: plan_array(group, self._location)) as (plan, fd):
+        with planned(self._run, [self._location.name], lambda group: plan_array(group, self._location)) as (plan, fd):
             yield OpenArray(plan, fd)
 
     def fingerprint(self) -> str:
@@ -151,7 +152,7 @@ class StoredArray(ArrayMethods, Shown):
             IntegrityError: The digests are damaged.
             NotFoundError: The run or the file does not exist any more.
         """
-        with self._run.open() as (session, group):
+        with opened_with(self._run, [self._location.name]) as (session, group):
             status = os.fstat(session.fd)
             file = status.st_dev, status.st_ino, birth_of(session.fd)
             digests = group.digests(self._location.name)

@@ -17,6 +17,7 @@ from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.storage.medium.opening import Stamp, stamp_of
 from aerchive.stored.location import ArrayLocation
 from aerchive.stored.opener import OpenFile, Planner, RunOpener
+from aerchive.stored.recomputed import opened_with
 
 _AT_ONCE = 100
 """Number of runs that are opened in one opening of the file; other processes may write in between."""
@@ -161,7 +162,7 @@ class RunPlans:
             if stamp is not None and stamp == known.stamp and names <= known.plans.keys():
                 yield plan(_Planner(known.plans), places), fd
                 continue
-            with run.open() as (session, group):
+            with opened_with(run, {name for _, name in names}) as (session, group):
                 its_stamp, its_fd = descriptors.of(session)
                 if run.stamp() is None:  # the run is in a spool
                     yield plan(group, places), its_fd

@@ -1,0 +1,78 @@
+"""Computing a run again in a child process, which archives it in a project of its own; decision 0047."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from aerchive.aer.again.replay import obstacle_to
+from aerchive.aer.again.untrusted import THREADS, must_be_in_child, untrusted_limits
+from aerchive.display.progress import ProgressBar
+from aerchive.errors import InvalidInputError, UnsafeContentError
+from aerchive.project.run import Run
+from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
+from aerchive.storage.medium.opening import only_here
+from aerchive.storage.medium.remote_path import RemotePath
+
+_CHILD = "aerchive.aer.child", "compute_again"
+_NO_LIMITS = ChildLimits(cpu_s=2**30, wall_s=2**30, memory_bytes=2**62, file_bytes=2**62)
+"""A run of a trusted file may take what it took when it ran first."""
+_MOST_RESULT_BYTES = 4 * 1024**3
+
+
+def obstacle_to_recomputing(run: Run) -> str | None:
+    """The reason why a run cannot compute its arrays again; ``None`` if its documents name none.
+
+    A run without obstacle may still give other bits; only running it again tells.
+    """
+    if isinstance(run.project.file.path, RemotePath):
+        return "its project is on another machine"
+    if run.program != "run":
+        return "it is of a primitive, whose simulations are runs of their own"
+    if run.parent:
+        return f"it is a part of the run {run.parent} of a primitive"
+    if run.outcome not in ("ok", "partial"):
+        return f"its outcome is {run.outcome}"
+    if (why := obstacle_to(run)) is not None:
+        return why
+    if not run.record.config.num_circuits:
+        return "it was archived without its circuits"
+    if run.record.config.options.get("seed_simulator") is None and run.stored_seed is None:
+        return "the seed that Aer chose is not archived"
+    if not run.project.is_trusted:
+        path = run.project.file.path
+        return f"its file is not yours, or was changed by another program: trust it first: aerchive trust {path}"
+    return None
+
+
+def compute_again(
+    run: Run, target: Path, *, max_infidelity: float | None, take_resources: bool, untrusted: bool
+) -> list[str]:
+    """Runs a run again; see `aerchive.project.recomputing.again.Recomputer`."""
+    project = run.project.file.path
+    if isinstance(project, RemotePath):
+        raise only_here(project, "a run is run again in a process of its own")
+    is_foreign = must_be_in_child(run, untrusted=untrusted)
+    threads = {name: os.environ.get(name) for name in THREADS}
+    arguments: list[Any] = [
+        *(str(project), run.job_id, str(target), max_infidelity, take_resources or not is_foreign, threads),
+        not is_foreign,
+    ]
+    limits = untrusted_limits(_MOST_RESULT_BYTES) if is_foreign else _NO_LIMITS
+    expected = math.ceil(run.seconds or 0)
+    with ProgressBar(f"computing run {run.job_id[:8]} again", "s") as bar:
+
+        def watch(waited_s: float) -> None:
+            bar.show(int(waited_s), max(expected, math.ceil(waited_s)))
+
+        try:
+            found = run_limited(*_CHILD, arguments, limits, watch=watch)
+        except ChildError as error:
+            raise UnsafeContentError(
+                f"{project}: run {run.job_id} was computed again in a process of its own, and {error}"
+            ) from error
+    if found.get("error"):
+        raise InvalidInputError(f"{project}: run {run.job_id} cannot be computed again: {found['error']}")
+    return [str(name) for name in found.get("left_out", ())]
