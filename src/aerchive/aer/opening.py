@@ -78,6 +78,12 @@ class QiskitBridge:
 
         return initialize(state, circuit)
 
+    def recompute(self, run: Run, *, take_resources: bool, untrusted: bool) -> Any:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.again.recompute import recompute
+
+        return recompute(run, take_resources=take_resources, untrusted=untrusted)
+
     def obstacle(self, run: Run) -> str | None:
         """See `aerchive.project.run.Bridge`."""
         from aerchive.aer.again.recompute import obstacle_to_recomputing

@@ -51,6 +51,7 @@ def run(path: str | None, *, job: str, experiment: int, history: bool, as_json: 
     width = terminal().width if is_terminal() else PIPE_WIDTH
     record = one.record
     where = " (in a pending file beside the project)" if one.in_pending_file else ""
+    where += ", large arrays are recomputed when they are read" if one.is_recomputed else ""
     put(f"run {clean(one.job_id)}: {clean(one.outcome)}{where}")
     put(f"{clean(str(shown_attributes(record)['title']))}; submitted {format_time(one.created)}")
     if one.durable:

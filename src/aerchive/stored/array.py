@@ -103,7 +103,10 @@ class StoredArray(ArrayMethods, Shown):
             wanted, location = select(key, self.shape), self._location
             whole = location.taken_from(read_rows(self._run, location.name, location.owner, *location.bounds))
             return np.array(wanted.taken_from(whole), copy=True, order="K")
-        with planned(self._run, [self._location.name], lambda group: plan_array(group, self._location, key)) as (plan, fd):
+        with planned(self._run, [self._location.name], lambda group: plan_array(group, self._location, key)) as (
+            plan,
+            fd,
+        ):
             return plan.read(fd, watch)
 
     def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:

@@ -11,6 +11,7 @@ from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.storage.medium.opening import Stamp
 
+
 class OpenFile(Protocol):
     """The open file with the run: the project, or a spool."""
 

@@ -57,9 +57,7 @@ def opened_with(opener: RunOpener, names: Collection[str]) -> Iterator[tuple[Ope
 
 
 @contextlib.contextmanager
-def planned(
-    opener: RunOpener, names: Collection[str], plan: Callable[[GroupReader], _T]
-) -> Iterator[tuple[_T, int]]:
+def planned(opener: RunOpener, names: Collection[str], plan: Callable[[GroupReader], _T]) -> Iterator[tuple[_T, int]]:
     """Resolves with the open group of a run what is to be read; committed chunks never move, so no lock is needed then.
 
     Args:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import math
 import os
+import weakref
 from pathlib import Path
 from typing import Any
 
 from aerchive.aer.again.replay import obstacle_to
 from aerchive.aer.again.untrusted import THREADS, must_be_in_child, untrusted_limits
+from aerchive.display.html import ShownReport
 from aerchive.display.progress import ProgressBar
+from aerchive.display.text import clean_lines
 from aerchive.errors import InvalidInputError, UnsafeContentError
+from aerchive.project.project import open_project
+from aerchive.project.recomputing import kept
+from aerchive.project.recomputing.again import compute, deviations_of
+from aerchive.project.recomputing.comparison import wanted_of
+from aerchive.project.recomputing.environment import changes, changes_text, environment
 from aerchive.project.run import Run
+from aerchive.storage.chunks.witness import Deviation
 from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
 from aerchive.storage.medium.opening import only_here
 from aerchive.storage.medium.remote_path import RemotePath
@@ -20,6 +31,51 @@ _CHILD = "aerchive.aer.child", "compute_again"
 _NO_LIMITS = ChildLimits(cpu_s=2**30, wall_s=2**30, memory_bytes=2**62, file_bytes=2**62)
 """A run of a trusted file may take what it took when it ran first."""
 _MOST_RESULT_BYTES = 4 * 1024**3
+_LOCK_TIMEOUT_S = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Recomputed(ShownReport):
+    """A run that was computed again; see `aerchive.Run.recompute`.
+
+    Attributes:
+        run: The run as it comes out now, in a project of its own, which is removed when this is not used any more.
+        is_identical: Whether all its arrays and saved numbers are the archived ones, bit for bit.
+        deviations: For each array with other bits what the witness says of the deviation.
+        changes: What has changed since the arrays were last tried: name to (then, now). Empty for a run that stores
+            its arrays.
+    """
+
+    run: Run
+    is_identical: bool
+    deviations: tuple[Deviation, ...] = ()
+    changes: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if self.is_identical:
+            return clean_lines(f"{self.run.job_id}: computed again, all arrays are the same, bit for bit")
+        lines = [f"{self.run.job_id}: computed again, its values are not the archived ones"]
+        lines += [f"  {one}" for one in self.deviations]
+        return clean_lines("\n".join([*lines, *([f"  {changes_text(self.changes)}"] if self.changes else [])]))
+
+
+def recompute(run: Run, *, take_resources: bool, untrusted: bool) -> Recomputed:
+    """Computes a run again, and gives its values of now; see `aerchive.Run.recompute`."""
+    run.require_data()
+    with run.opened() as group:
+        wanted = wanted_of(group)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(kept.making())
+        again = compute(
+            run.place, wanted, run.project.bridge, folder, take_resources=take_resources, untrusted=untrusted
+        )
+        found, path = deviations_of(run.place, wanted, again), again.file.path
+        if not found:
+            path = kept.keep(folder, wanted.key)
+        made = open_project(path, "r", run.project.bridge, _LOCK_TIMEOUT_S).latest()
+        changed = changes(wanted.environment, environment()) if wanted.recomputed else {}
+        weakref.finalize(made, stack.pop_all().close)
+    return Recomputed(made, not found, tuple(found), changed)
 
 
 def obstacle_to_recomputing(run: Run) -> str | None:

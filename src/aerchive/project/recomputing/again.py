@@ -67,7 +67,7 @@ class Place(RunOpener, Protocol):
         """The project file."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(eq=False)
 class Again:
     """A run that was computed again, in a project of its own; an opener of a run.
 
@@ -220,4 +220,3 @@ def _refusal(place: Place, wanted: Wanted, found: list[Deviation]) -> OtherBitsE
     if len(_refused) < _MOST_KNOWN:
         _refused[wanted.key, str(os.environ.get("OMP_NUM_THREADS"))] = error
     return error
-

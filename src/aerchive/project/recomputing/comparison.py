@@ -16,11 +16,13 @@ from aerchive.storage.chunks.grid import box_shape, chunk_offsets
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.missing import MissingDataset, read_missing
 from aerchive.storage.chunks.read_plan import value_dtype
+from aerchive.storage.chunks.witness import NUMBER
 from aerchive.storage.hdf5.writer import NodeDigest
 from aerchive.storage.medium.interrupts import check_interrupt
 
 _LAYOUTS = ("plain", "stacked", "packed")
 _KEY_DIGITS = 40
+_LEAST_SHARE = 16
 
 
 class Wanted(NamedTuple):
@@ -71,6 +73,15 @@ def wanted_of(group: GroupReader) -> Wanted:
         if not name.endswith(layout.CHECKSUMS_SUFFIX) and not group.is_group(name) and _is_compared(group, name):
             datasets[name] = described(group, name, owner)
     return Wanted(owner, datasets, {} if missing is None else missing.environment)
+
+
+def witness_number(size: int) -> int:
+    """The number of values of the witness of a dataset: at most a sixteenth of its values.
+
+    Args:
+        size: Number of values of the dataset.
+    """
+    return max(1, min(NUMBER, size // _LEAST_SHARE))
 
 
 def is_array(group: GroupReader, name: str) -> bool:

@@ -152,9 +152,7 @@ def environment_of_child() -> dict[str, str]:
     return kept | {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
-def _answer(
-    child: subprocess.Popen[bytes], limits: ChildLimits, watch: Callable[[float], None] | None = None
-) -> bytes:
+def _answer(child: subprocess.Popen[bytes], limits: ChildLimits, watch: Callable[[float], None] | None = None) -> bytes:
     assert child.stdout is not None  # noqa: S101  (it is a pipe)
     begin, data = time.monotonic(), bytearray()
     end = begin + limits.wall_s
