@@ -126,10 +126,11 @@ def _put_saved(saved: Sequence[SavedValue]) -> None:
             "×".join(map(str, value.shape)),
             value.dtype,
             _loss(value),
+            value.is_recomputed,
         )
         groups.setdefault(alike, []).append(value)
     shown = dict([*groups.items()][:_MOST_SAVED])
-    circuits, labels, kinds, shapes, dtypes, losses = zip(*shown, strict=True)
+    circuits, labels, kinds, shapes, dtypes, losses, _ = zip(*shown, strict=True)
     columns = [
         TableColumn(
             "experiment", [_numbers([one.experiment for one in alike]) for alike in shown.values()], is_number=True
@@ -141,6 +142,7 @@ def _put_saved(saved: Sequence[SavedValue]) -> None:
         TableColumn("dtype", dtypes),
         TableColumn("size", [_size(sum(one.nbytes for one in alike)) for alike in shown.values()], is_number=True),
     ]
+    columns.append(TableColumn("", ["recomputed" if alike[0].is_recomputed else "" for alike in shown.values()]))
     if any(value.infidelity is not None for value in saved):
         columns.append(TableColumn("infidelity", losses))
     put_table([one for one in columns if any(one.cells)])

@@ -302,9 +302,9 @@ class Run(Shown):
     def missing(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Shape and dtype of each dataset that this file lacks, by name; empty for a run that is whole.
 
-        A run that was extracted with ``payloads=False`` lacks its large arrays, and so does one that computes them again
-        (`is_recomputed`). Its `core_sha256` is that of the whole run. `Project.merge` with a project that has the whole
-        run fills them in.
+        A run that was extracted with ``payloads=False`` lacks its large arrays, and so does one that computes them
+        again (`is_recomputed`). Its `core_sha256` is that of the whole run. `Project.merge` with a project that has the
+        whole run fills them in.
         """
         from aerchive.storage.chunks.missing import read_missing
 

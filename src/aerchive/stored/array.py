@@ -25,7 +25,7 @@ from aerchive.stored.open_array import OpenArray
 from aerchive.stored.opener import RunOpener
 from aerchive.stored.part import Part, shape_of
 from aerchive.stored.picks import has_arrays, picked
-from aerchive.stored.recomputed import opened_with, planned
+from aerchive.stored.recomputed import is_recomputed, opened_with, planned
 
 
 class StoredArray(ArrayMethods, Shown):
@@ -73,6 +73,11 @@ class StoredArray(ArrayMethods, Shown):
         return self.size * self.dtype.itemsize
 
     @property
+    def is_recomputed(self) -> bool:
+        """Whether the array is not stored, but computed again when it is read; see `aerchive.Run.is_recomputed`."""
+        return is_recomputed(self._run, self._location.name)
+
+    @property
     def chunks(self) -> tuple[int, ...]:
         """The shape of a chunk, in the order of the axes of the array."""
         return self._location.chunks
@@ -103,10 +108,8 @@ class StoredArray(ArrayMethods, Shown):
             wanted, location = select(key, self.shape), self._location
             whole = location.taken_from(read_rows(self._run, location.name, location.owner, *location.bounds))
             return np.array(wanted.taken_from(whole), copy=True, order="K")
-        with planned(self._run, [self._location.name], lambda group: plan_array(group, self._location, key)) as (
-            plan,
-            fd,
-        ):
+        location = self._location
+        with planned(self._run, [location.name], lambda group: plan_array(group, location, key)) as (plan, fd):
             return plan.read(fd, watch)
 
     def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
@@ -211,4 +214,5 @@ class StoredArray(ArrayMethods, Shown):
 
     def __repr__(self) -> str:
         what, name = self._holder
-        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of {what} {name}>"
+        again = ", recomputed" if self.is_recomputed else ""
+        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of {what} {name}{again}>"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
 from aerchive import layout
+from aerchive.errors import AerchiveError
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.missing import read_missing
 from aerchive.stored.opener import OpenFile, RunOpener
@@ -29,6 +30,18 @@ def names_recomputed(group: GroupReader, names: Collection[str]) -> bool:
         return False
     missing = read_missing(group, str(group.run_uuid()))
     return missing is not None and not missing.recomputed.isdisjoint(names)
+
+
+def is_recomputed(opener: RunOpener, name: str) -> bool:
+    """Whether an array is not stored, but computed again when it is read; False if the run cannot be opened.
+
+    Args:
+        opener: Opens the group of the run.
+        name: Name of the dataset.
+    """
+    with contextlib.suppress(AerchiveError), opener.open() as (_, group):
+        return names_recomputed(group, [name])
+    return False
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.kinds import KINDS
 from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
+from aerchive.storage.chunks.missing import read_missing
 from aerchive.stored.array import StoredArray
 from aerchive.stored.block_cache import cache_small_rows, read_rows
 from aerchive.stored.decoder import StoredDecoder
@@ -55,6 +56,7 @@ class SavedValue(NamedTuple):
             exact.
         max_infidelity: Largest infidelity that was allowed for the rounding; ``None`` if the value is exact.
         grid: Grid spacing: the numbers are multiples of it, if the value was rounded.
+        is_recomputed: Whether an array of the value is not stored, but computed again when it is read.
     """
 
     experiment: int
@@ -68,6 +70,7 @@ class SavedValue(NamedTuple):
     infidelity: float | None = None
     max_infidelity: float | None = None
     grid: float | None = None
+    is_recomputed: bool = False
 
 
 class StoredResult:
@@ -186,6 +189,8 @@ class StoredResult:
         rows: list[SavedValue] = []
         bind_of = self.inputs.get("bind_of", [])
         with self._opener.open() as (_, group):
+            missing = read_missing(group, self._owner)
+            again = frozenset[str]() if missing is None else missing.recomputed
 
             @functools.cache
             def loss(name: str) -> list[float | None]:
@@ -210,6 +215,7 @@ class StoredResult:
                             arrays[0].dtype if arrays else "",
                             sum(one.nbytes for one in arrays),
                             *(max((one for one in found if one is not None), default=None) for found in losses),
+                            is_recomputed=any(one.name in again for one in arrays),
                         )
                     )
         return rows

@@ -40,9 +40,8 @@ def changes_text(changed: Mapping[str, tuple[str, str]]) -> str:
     for name, (then, now) in changed.items():
         if name == "features":
             gone, new = sorted({*then.split()} - {*now.split()}), sorted({*now.split()} - {*then.split()})
-            texts += [
-                f"features of the processor: {' '.join([*(f'-{one}' for one in gone), *(f'+{one}' for one in new)])}"
-            ]
+            both = " ".join([*(f"-{one}" for one in gone), *(f"+{one}" for one in new)])
+            texts.append(f"features of the processor: {both}")
         else:
             texts.append(f"{name} was {then or 'not known'}, is {now or 'not known'}")
     return "; ".join(texts)

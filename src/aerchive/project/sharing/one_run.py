@@ -202,7 +202,7 @@ class RunMerger:
     def _take_recipes(
         self, found: Found, group: CachedGroup, here: MissingPayload, check: Callable[[CachedGroup], None]
     ) -> bool:
-        """Notes of what both projects lack, and only the other one says that the run computes it again, that it does."""
+        """Notes that the run computes again what both projects lack, if only the other one knows that."""
         run_uuid = str(group.run_uuid())
         there = missing_of(group, run_uuid)
         new = set() if there is None else there.recomputed & (here.datasets.keys() - here.recomputed)

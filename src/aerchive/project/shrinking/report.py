@@ -10,10 +10,10 @@ from aerchive.display.text import clean, clean_lines, cut, format_bytes, format_
 from aerchive.project.shrinking.choice import LeftOut, Saving
 
 PROMISE = (
-    "These arrays will not be stored any more, but computed again when they are read. That they come out the same, bit "
-    "for bit, was tried with the installed Qiskit Aer, numpy and this processor, and is promised for these alone. Other "
-    "versions may give other bits: then they are not given as the archived ones, and the archived ones are gone. A "
-    "witness of up to 4,096 values of each array stays and tells how large the deviation is. 'aerchive unshrink' "
+    "These arrays will not be stored any more, but computed again when they are read. That they come out the same, "
+    "bit for bit, is tried with the installed Qiskit Aer, numpy and this processor, and promised for these alone. "
+    "Other versions may give other bits: then they are not given as the archived ones, and the archived ones are gone. "
+    "A witness of up to 4,096 values of each array stays and tells how large the deviation is. 'aerchive unshrink' "
     "writes the arrays back as long as they come out the same."
 )
 """What a user should know before arrays are replaced."""

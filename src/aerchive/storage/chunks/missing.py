@@ -179,8 +179,8 @@ def missing_text(where: str, missing: MissingPayload, name: str) -> str:
     """Says that a dataset is not in this file, and where it is."""
     if missing.datasets[name].is_recomputed:
         return (
-            f"{where}: {name} is not stored: the run computes it again when it is read with run.array(), run.state() or "
-            "run.result(); 'aerchive unshrink' writes it back"
+            f"{where}: {name} is not stored: the run computes it again when it is read with run.array(), run.state() "
+            "or run.result(); 'aerchive unshrink' writes it back"
         )
     return (
         f"{where}: {name} is not in this file, because the run was extracted without its large arrays from "

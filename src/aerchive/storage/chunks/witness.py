@@ -3,9 +3,9 @@
 The indices follow from the digest of the dataset, so whoever makes a witness cannot choose them. They are drawn
 uniformly and independently. If none of ``m`` values so drawn deviates by more than ``d``, then with confidence
 ``1 - a`` at most the share ``1 - a**(1/m)`` of all values deviates by more than ``d``: a greater share would have shown
-itself in the sample with a probability of more than ``1 - a``. This is the one-sided tolerance limit of Wilks (Annals of
-Mathematical Statistics 12, 1941), and for small ``a`` the "rule of three", ``3/m`` at 95 %, of Hanley and Lippman-Hand
-(JAMA 249, 1983). Decision 0047.
+itself in the sample with a probability of more than ``1 - a``. This is the one-sided tolerance limit of Wilks (Annals
+of Mathematical Statistics 12, 1941), and for small ``a`` the "rule of three", ``3/m`` at 95 %, of Hanley and
+Lippman-Hand (JAMA 249, 1983). Decision 0047.
 """
 
 from __future__ import annotations
