@@ -47,7 +47,7 @@ def compute_again(
     threads: dict[str, str | None],
     is_trusted: bool,
 ) -> dict[str, Any]:
-    """What the child of `aerchive.aer.again.recompute` does: it archives a run again, with the same UUID.
+    """What the child of `aerchive.aer.again.recompute` does; the arguments are those that it gives.
 
     Returns:
         The error, empty if there is none, and what was not taken.
@@ -55,28 +55,15 @@ def compute_again(
     _set_environment(threads)
     if not is_trusted:
         _trust_nothing(target)
-    import dataclasses
-
-    from aerchive.aer.again.rerun import replay_of
+    from aerchive.aer.again.recompute import archive_again
     from aerchive.aer.opening import open_path
-    from aerchive.aer.saving import capture
     from aerchive.errors import AerchiveError
 
-    run = open_path(path, "r")[job_id]
-    left_out: Sequence[str] = ()
     try:
-        replay = replay_of(run, take_resources=take_resources)
-        left_out = replay.left_out
-        draft = capture(replay.submit(), None, None)
-        if draft.status.outcome != run.outcome:
-            said = draft.status.message or draft.status.outcome
-            return {"error": f"it was {run.outcome}, and now {said}", "left_out": [*left_out]}
-        again = open_path(target, "x", durability="each")
-        stored = again.compression("portable", max_infidelity)
-        again.archive(dataclasses.replace(draft, run_uuid=run.run_uuid, compression=stored), "each")
+        left_out = archive_again(open_path(path, "r")[job_id], target, max_infidelity, take_resources=take_resources)
     except AerchiveError as error:
-        return {"error": str(error), "left_out": [*left_out]}
-    return {"error": "", "left_out": [*left_out]}
+        return {"error": str(error), "left_out": []}
+    return {"error": "", "left_out": left_out}
 
 
 def _set_environment(threads: dict[str, str | None]) -> None:

@@ -203,21 +203,19 @@ class StoredResult:
                     if most is not None and len(rows) >= most:
                         return rows
                     arrays = self._locator.locate(group, list(array_references(tree)))
-                    losses = zip(*(loss(one.name) for one in arrays), strict=True)
-                    rows.append(
-                        SavedValue(
-                            number,
-                            name if isinstance(name, str | None) else repr(name)[:60],
-                            bind_of[number] if number < len(bind_of) else None,
-                            label,
-                            kind_of(tree),
-                            arrays[0].shape if arrays else (),
-                            arrays[0].dtype if arrays else "",
-                            sum(one.nbytes for one in arrays),
-                            *(max((one for one in found if one is not None), default=None) for found in losses),
-                            is_recomputed=any(one.name in again for one in arrays),
-                        )
+                    row = SavedValue(
+                        number,
+                        name if isinstance(name, str | None) else repr(name)[:60],
+                        bind_of[number] if number < len(bind_of) else None,
+                        label,
+                        kind_of(tree),
+                        arrays[0].shape if arrays else (),
+                        arrays[0].dtype if arrays else "",
+                        sum(one.nbytes for one in arrays),
+                        *_worst([loss(one.name) for one in arrays]),
                     )
+                    is_recomputed = any(one.name in again for one in arrays)
+                    rows.append(row._replace(is_recomputed=is_recomputed))
         return rows
 
     def described(self, tree: Any) -> tuple[str, bool]:
@@ -490,6 +488,13 @@ class StoredResult:
             raise FormatError(f"{self._what}: {name} of rows {rows!r}, which are no rows")
         first, number = rows  # type: ignore[misc]  # checked by _is_range
         return read_rows(self._opener, name, self._owner, first, first + number)
+
+
+def _worst(losses: Sequence[Sequence[float | None]]) -> tuple[float | None, float | None, float | None]:
+    """The largest infidelity, limit and grid of several datasets."""
+    known = [[value for value in column if value is not None] for column in zip(*losses, strict=True)] or [[], [], []]
+    first, second, third = (max(column, default=None) for column in known)
+    return first, second, third
 
 
 def _is_range(rows: Any) -> bool:

@@ -152,8 +152,8 @@ def _find(run: Run, number: int) -> _Found:
         one = saved[number]
         if one.is_recomputed:
             raise NotFoundError(
-                f"run {run.job_id}: {one.label!r} is not stored, and a page does not start the simulation that computes "
-                "it again: read it in Python with run.array(...)"
+                f"run {run.job_id}: {one.label!r} is not stored, and a page does not start the simulation that "
+                "computes it again: read it in Python with run.array(...)"
             )
         if one.kind not in KINDS and one.kind != "array":
             raise InvalidInputError(f"run {run.job_id}: {one.label!r} is of kind {one.kind}, which has no view")

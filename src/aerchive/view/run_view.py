@@ -143,9 +143,8 @@ class RunView:
         }
 
     def _saved(self, stored: StoredResult, number: int, saved: SavedValue) -> dict[str, Any]:
-        is_array = (
-            saved.kind in _ARRAYS and bool(saved.dtype) and not saved.is_recomputed
-        )  # no page starts a simulation
+        is_stored = bool(saved.dtype) and not saved.is_recomputed  # no page starts a simulation
+        is_array = saved.kind in _ARRAYS and is_stored
         is_small = not is_array or (np.dtype(saved.dtype).kind != "c" and saved.nbytes <= _MOST_VALUE)
         value = None
         if saved.kind in _PLAIN and is_small and not saved.is_recomputed:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from aerchive.aer.again.replay import obstacle_to
+from aerchive.aer.again.rerun import replay_of
 from aerchive.aer.again.untrusted import THREADS, must_be_in_child, untrusted_limits
+from aerchive.aer.saving import capture
 from aerchive.display.html import ShownReport
 from aerchive.display.progress import ProgressBar
 from aerchive.display.text import clean_lines
@@ -101,6 +103,31 @@ def obstacle_to_recomputing(run: Run) -> str | None:
         path = run.project.file.path
         return f"its file is not yours, or was changed by another program: trust it first: aerchive trust {path}"
     return None
+
+
+def archive_again(run: Run, target: str, max_infidelity: float | None, *, take_resources: bool) -> list[str]:
+    """Runs a run again in this process, and archives it in a new project, with the same UUID.
+
+    Args:
+        run: The archived run.
+        target: Path of the new project.
+        max_infidelity: The limit of the rounding of its state vectors; ``None``: they are exact.
+        take_resources: Whether options that ask for memory, processors and devices are taken.
+
+    Returns:
+        Names of the options that were not taken.
+
+    Raises:
+        InvalidInputError: The run cannot be run again, or has another outcome now.
+    """
+    replay = replay_of(run, take_resources=take_resources)
+    draft = capture(replay.submit(), None, None)
+    if draft.status.outcome != run.outcome:
+        raise InvalidInputError(f"it was {run.outcome}, and now {draft.status.message or draft.status.outcome}")
+    project = open_project(Path(target), "x", run.project.bridge, _LOCK_TIMEOUT_S)
+    stored = project.compression("portable", max_infidelity)
+    project.archive(dataclasses.replace(draft, run_uuid=run.run_uuid, compression=stored), "each")
+    return replay.left_out
 
 
 def compute_again(

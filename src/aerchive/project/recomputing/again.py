@@ -101,8 +101,8 @@ _Key = tuple[str, str]
 _lock = threading.Lock()
 _lately: dict[_Key, tuple[Stamp, Stamp, Again]] = {}
 """What was opened lately, by project and UUID of the run: stamps of both files, so that digests are compared once."""
-_refused: dict[tuple[str, str], OtherBitsError] = {}
-"""What this process computed with other bits, by key and options: the same simulation would give them again."""
+_refused: dict[_Key, OtherBitsError] = {}
+"""What this process computed with other bits, by project and key: the same simulation would give them again."""
 _MOST_KNOWN = 256
 
 
@@ -168,7 +168,9 @@ def recomputed(
         wanted = wanted_of(group)
     again = _kept(place, wanted)
     if again is None:
-        _refuse_at_once(wanted)
+        known = _refused.get((name[0], wanted.key))
+        if known is not None:
+            raise OtherBitsError(str(known), known.deviations)
         with kept.making() as folder:
             made = compute(place, wanted, recomputer, folder, take_resources=take_resources, untrusted=untrusted)
             found = deviations_of(place, wanted, made)
@@ -202,12 +204,6 @@ def _use(again: Again) -> None:
         os.utime(again.file.path.parent)
 
 
-def _refuse_at_once(wanted: Wanted) -> None:
-    known = _refused.get((wanted.key, str(os.environ.get("OMP_NUM_THREADS"))))
-    if known is not None:
-        raise OtherBitsError(str(known), known.deviations)
-
-
 def _refusal(place: Place, wanted: Wanted, found: list[Deviation]) -> OtherBitsError:
     """The error for other bits, which says how large the deviation is, and what has changed."""
     changed = changes_text(changes(wanted.environment, environment()))
@@ -218,5 +214,5 @@ def _refusal(place: Place, wanted: Wanted, found: list[Deviation]) -> OtherBitsE
         found,
     )
     if len(_refused) < _MOST_KNOWN:
-        _refused[wanted.key, str(os.environ.get("OMP_NUM_THREADS"))] = error
+        _refused[str(place.project.path), wanted.key] = error
     return error

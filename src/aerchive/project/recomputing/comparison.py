@@ -70,7 +70,7 @@ def wanted_of(group: GroupReader) -> Wanted:
     missing = read_missing(group, owner)
     datasets = {} if missing is None else dict(missing.datasets)
     for name in group.names():
-        if not name.endswith(layout.CHECKSUMS_SUFFIX) and not group.is_group(name) and _is_compared(group, name):
+        if not name.endswith(layout.CHECKSUMS_SUFFIX) and _is_compared(group, name):
             datasets[name] = described(group, name, owner)
     return Wanted(owner, datasets, {} if missing is None else missing.environment)
 
@@ -86,6 +86,8 @@ def witness_number(size: int) -> int:
 
 def is_array(group: GroupReader, name: str) -> bool:
     """Whether a dataset of a run has saved arrays, and not what was asked for, counts or texts."""
+    if group.is_group(name):
+        return False
     known = group.dataset_attributes(name, ("kind", "layout"))
     return known.get("layout") in _LAYOUTS and known.get("kind") != "parameters"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -9,11 +10,14 @@ from aerchive.display.text import format_bytes
 from aerchive.errors import AerchiveError
 from aerchive.project.recomputing.comparison import is_array, witness_number
 from aerchive.project.run import Run
+from aerchive.storage.chunks.read_plan import value_nbytes
 from aerchive.storage.hdf5.measuring import measure_group
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.storage.medium.interrupts import check_interrupt
 
 _INDEX_BYTES = 8
+_HEADER_BYTES = 4096
+"""The size of what a run says of the arrays that it lacks, with its headers, about."""
 
 
 class Saving(NamedTuple):
@@ -86,15 +90,17 @@ def _looked_at(run: Run, min_bytes: int, max_seconds: float | None) -> Saving | 
             return left_out("it is in a file beside the project; move it in with: aerchive recover")
         for size in measure_group(group).datasets:
             if size.nbytes >= min_bytes and size.name in group and is_array(group, size.name):
-                values = max(1, size.nbytes // max(1, group.describe(size.name).dtype.itemsize))
-                witness = witness_number(values) * (_INDEX_BYTES + size.nbytes // values)
+                what = group.describe(size.name)
+                in_memory = value_nbytes(what, group.dataset_attributes(size.name, ("dtype",)).get("dtype"))
+                number = max(1, math.prod(what.shape))
                 names.append(size.name)
-                nbytes += size.nbytes
-                saved_bytes += size.stored_bytes - witness
+                nbytes += in_memory
+                saved_bytes += size.stored_bytes - witness_number(number) * (_INDEX_BYTES + in_memory // number)
     if not names:
         return left_out("it computes its arrays again already") if run.is_recomputed else None
+    saved_bytes -= _HEADER_BYTES
     if saved_bytes <= 0:
-        return left_out(f"its arrays, {format_bytes(nbytes)}, are stored so well that nothing would be saved")
+        return left_out(f"its arrays, {format_bytes(nbytes)} before compression, take so little that nothing is saved")
     if max_seconds is not None and run.seconds is None:
         return left_out("the time that it took is not recorded")
     if max_seconds is not None and run.seconds is not None and run.seconds > max_seconds:
