@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import click
@@ -18,7 +19,7 @@ from aerchive.project.shrinking.report import PROMISE
     "shrink",
     "aerchive shrink vqe.h5 'seconds < 60' --dry-run",
     "aerchive shrink vqe.h5 'tags == scan' --max-seconds 10 --yes",
-    notes=PROMISE,
+    notes=textwrap.fill(PROMISE, 76),
 )
 @click.argument("expression", metavar="WHERE")
 @click.option("--to", type=click.Choice(["recipe"]), default="recipe", help="What replaces the arrays.")
@@ -50,7 +51,7 @@ def run(
     if not is_done:
         report = project.shrink(expression, dry_run=True, **chosen)
         put_report(report.document(), report, as_json=as_json)
-        if dry_run:
+        if dry_run or not report.runs:
             return 0
         put(PROMISE, to_errors=True)
         raise InvalidInputError("nothing was changed: if you accept that, call the command again with --yes")

@@ -32,6 +32,7 @@ from aerchive.project.documents.record import is_run
 from aerchive.project.finding.asking import UNREADABLE
 from aerchive.project.recomputing.comparison import is_array
 from aerchive.storage.chunks.missing import read_missing
+from aerchive.storage.chunks.witness import SUFFIXES
 from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.cached_group import CachedGroup, Folders
@@ -57,6 +58,8 @@ _WITHOUT_NAME = 62
 """Width of the columns of the table of runs without job ids and names, which are text of users."""
 _LEAST_NAME = 8
 _TOP = 10
+_WITNESSES = "witnesses"
+"""The kind of what runs keep of arrays that they compute again."""
 _GAPS = 4096
 """Bytes that HDF5 leaves unused in any file."""
 _LARGE = 1024 * 1024
@@ -404,7 +407,8 @@ class _Survey:
         if row is not None:
             self._look_at_arrays(group, row, size)
         for dataset in size.datasets:
-            self._values[_NUMBERED.sub("", dataset.name)].append(dataset)
+            kind = _WITNESSES if dataset.name.endswith(SUFFIXES) else _NUMBERED.sub("", dataset.name)
+            self._values[kind].append(dataset)
 
     def _look_at_arrays(self, group: CachedGroup, row: np.void, size: GroupSize) -> None:
         """Notes what a run does not store, and what it may compute again."""

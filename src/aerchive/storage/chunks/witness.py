@@ -25,7 +25,8 @@ from aerchive.storage.chunks.group_reader import GroupReader
 NUMBER = 4096
 """The number of values of a witness."""
 CONFIDENCE = 0.99
-_INDICES, _VALUES = ".indices", ".values"
+SUFFIXES = _INDICES, _VALUES = ".indices", ".values"
+"""The ends of the names of the two datasets of a witness."""
 
 
 class Deviation(NamedTuple):
