@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -16,12 +17,15 @@ from qiskit.quantum_info import Pauli
 import aerchive
 from aerchive.aer import SamplerV2
 from aerchive.cli import main
-from aerchive.errors import InvalidInputError, NotFoundError, OtherBitsError, UnsafeContentError
+from aerchive.errors import FormatError, InvalidInputError, NotFoundError, OtherBitsError, UnsafeContentError
 from aerchive.project.documents.draft import missing_of
 from aerchive.project.project import Project
 from aerchive.settings import load_settings
-from aerchive.storage.chunks.witness import Deviation, share_beyond, witness_indices
+from aerchive.storage.chunks.drafts import text_dataset
+from aerchive.storage.chunks.missing import read_missing
+from aerchive.storage.chunks.witness import Deviation, share_beyond, witness_drafts, witness_indices
 from aerchive.storage.file import ProjectFile
+from tests import processes
 from tests.jobs import bell
 from tests.project.care.again import HereBridge, archive, circuit, opened, other_values
 
@@ -92,10 +96,18 @@ def test_reading_computes_once_and_later_processes_find_it(whole: Path, light: P
     assert run.stack(["psi"])[0].tobytes() == wanted
     assert run.value("psi").data.tobytes() == wanted
     assert first.calls == 1
+    script = """
+        import sys
+        import aerchive
+        from aerchive.aer.opening import QiskitBridge
+        QiskitBridge.compute_again = None
+        print(aerchive.open(sys.argv[1], "r")["first"].array("psi")[...].tobytes().hex()[:64])
+    """
+    assert processes.run(script, light).strip() == wanted.hex()[:64]
     again = opened(light, second, "r")["first"]
-    assert again.array("psi")[...].tobytes() == wanted
-    assert second.calls == 0
     assert again.recompute().is_identical
+    assert again.array("psi")[...].tobytes() == wanted
+    assert second.calls == 1
 
 
 def test_what_is_kept_is_compared_and_made_anew_if_it_is_damaged(whole: Path, taken: Path) -> None:
@@ -298,6 +310,56 @@ def test_rounded_stacked_and_transposed_arrays_come_back_too(path: Path) -> None
     assert len(project.unshrink("nbytes >= 0").job_ids) == 3
     assert project.verify().ok
     assert project.seal().root == root
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"chunk": [0]},
+        {"chunk": [64, 64]},
+        {"chunk": "all"},
+        {"shape": [2**60]},
+        {"reason": "lost"},
+        {"sha256": "short"},
+        {"dtype": "O"},
+        {"attributes": {"kind": ["statevector"]}},
+    ],
+)
+def test_what_no_writer_says_of_missing_arrays_is_refused(taken: Path, change: dict[str, Any]) -> None:
+    project = opened(taken, HereBridge())
+    run = project["first"]
+    place, owner = run.path, run.run_uuid
+
+    def forge(session: Any) -> None:
+        group = session.root.group(place)
+        draft = read_missing(group, owner).draft()
+        (known,) = json.loads(group.group("missing").read_json("datasets", owner))
+        text = json.dumps([{**known, **change}]).encode("ascii")
+        forged = dataclasses.replace(draft, datasets={"datasets": text_dataset(text)})
+        session.replace_group(place, "missing", forged, owner)
+
+    project.file.commit(forge, "2026-12-01T00:00:00.000000Z")
+    with pytest.raises(FormatError, match="not a list of datasets that are missing"):
+        run.array("psi")[0]
+    assert not project.verify().ok
+
+
+def test_a_witness_that_does_not_fit_tells_nothing_and_harms_nobody(taken: Path) -> None:
+    project = opened(taken, HereBridge(other_values))
+    run = project["first"]
+    place, owner = run.path, run.run_uuid
+
+    def forge(session: Any) -> None:
+        missing = read_missing(session.root.group(place), owner)
+        assert missing is not None
+        beyond = witness_drafts("statevector", np.array([2**40]), np.zeros(1, complex))
+        forged = dataclasses.replace(missing, witnesses=beyond)
+        session.replace_group(place, "missing", forged.draft(), owner)
+
+    project.file.commit(forge, "2026-12-01T00:00:00.000000Z")
+    with pytest.raises(OtherBitsError) as caught:
+        run.array("psi")[0]
+    assert caught.value.deviations == (Deviation("statevector"),)
 
 
 def test_witnesses_are_drawn_by_the_digest_alone() -> None:
