@@ -17,7 +17,14 @@ from qiskit.quantum_info import Pauli
 import aerchive
 from aerchive.aer import SamplerV2
 from aerchive.cli import main
-from aerchive.errors import FormatError, InvalidInputError, NotFoundError, OtherBitsError, UnsafeContentError
+from aerchive.errors import (
+    FormatError,
+    InvalidInputError,
+    NotFoundError,
+    OtherBitsError,
+    TransactionError,
+    UnsafeContentError,
+)
 from aerchive.project.documents.draft import missing_of
 from aerchive.project.project import Project
 from aerchive.settings import load_settings
@@ -130,10 +137,16 @@ def test_the_folder_of_what_was_computed_has_a_limit(taken: Path, monkeypatch: p
 
 def test_unshrinking_gives_the_same_nodes_back(whole: Path, taken: Path) -> None:
     project, before = opened(taken, HereBridge()), aerchive.open(whole, "r")
+    handle, array = project["first"], project["first"].array("psi")
+    assert handle.is_recomputed
+    with project.transaction(), pytest.raises(TransactionError, match="a transaction is open"):
+        project.unshrink("num_qubits > 0")
     report = project.unshrink("num_qubits > 0")
     assert report.job_ids == [before["first"].job_id]
     run = project["first"]
     assert not run.is_recomputed
+    assert not handle.is_recomputed
+    assert array[...].tobytes() == psi(before)
     assert not run.missing
     assert run.nbytes == before["first"].nbytes
     assert psi(project) == psi(before)
@@ -237,6 +250,13 @@ def test_merging_gives_the_arrays_back_and_extracts_keep_the_recipe(whole: Path,
     assert one.verify().ok
     assert aerchive.validate(one.path).ok
     assert psi(one) == psi(before)
+    anonymous = project.extract(tmp_path / "anonymous.h5", name="first", anonymous=True)
+    assert psi(anonymous) == psi(before)
+    assert anonymous.verify().ok
+    with anonymous["first"].opened() as group:
+        missing = read_missing(group, anonymous["first"].run_uuid)
+    assert missing is not None
+    assert missing.environment.keys() == {"qiskit-aer", "qiskit", "numpy", "python"}
     bare = before.extract(tmp_path / "bare.h5", "name == first", payloads=False)
     assert not bare["first"].is_recomputed
     assert bare.merge(project).filled == 1

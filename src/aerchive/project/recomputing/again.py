@@ -66,6 +66,10 @@ class Place(RunOpener, Protocol):
     def project(self) -> ProjectFile:
         """The project file."""
 
+    @property
+    def run_uuid(self) -> str | None:
+        """UUID of the run, if only this run may be opened."""
+
 
 @dataclasses.dataclass(eq=False)
 class Again:
@@ -158,19 +162,17 @@ def recomputed(
         OtherBitsError: It gives other bits here.
         AerchiveError: The run cannot be run again.
     """
+    known = _known(place)
+    if known is not None:
+        return known
     with place.open() as (_, group):
-        name = str(place.project.path), str(group.run_uuid())
-        stamp = stamp_at(place.project.path)
-        lately = _lately.get(name)
-        if lately is not None and lately[0] == stamp and lately[1] == lately[2].stamp():
-            _use(lately[2])
-            return lately[2]
         wanted = wanted_of(group)
+        stamp = stamp_at(place.project.path)
     again = _kept(place, wanted)
     if again is None:
-        known = _refused.get((name[0], wanted.key))
-        if known is not None:
-            raise OtherBitsError(str(known), known.deviations)
+        before = _refused.get((str(place.project.path), wanted.key))
+        if before is not None:
+            raise OtherBitsError(str(before), before.deviations)
         with kept.making() as folder:
             made = compute(place, wanted, recomputer, folder, take_resources=take_resources, untrusted=untrusted)
             found = deviations_of(place, wanted, made)
@@ -182,8 +184,18 @@ def recomputed(
         with _lock:
             while len(_lately) >= _MOST_KNOWN:
                 _lately.pop(next(iter(_lately)))
-            _lately[name] = stamp, now, again
+            _lately[str(place.project.path), wanted.run_uuid] = stamp, now, again
     return again
+
+
+def _known(place: Place) -> Again | None:
+    """What this process opened lately for a run, if neither file has changed since; its digests were compared then."""
+    found = _lately.get((str(place.project.path), str(place.run_uuid)))
+    if found is None or found[0] != stamp_at(place.project.path) or found[1] != found[2].stamp():
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(found[2].file.path.parent)
+    return found[2]
 
 
 def _kept(place: Place, wanted: Wanted) -> Again | None:
@@ -197,11 +209,6 @@ def _kept(place: Place, wanted: Wanted) -> Again | None:
             return again
     kept.forget(wanted.key)
     return None
-
-
-def _use(again: Again) -> None:
-    with contextlib.suppress(OSError):
-        os.utime(again.file.path.parent)
 
 
 def _refusal(place: Place, wanted: Wanted, found: list[Deviation]) -> OtherBitsError:

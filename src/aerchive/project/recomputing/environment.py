@@ -26,12 +26,8 @@ def environment() -> dict[str, str]:
 
 
 def changes(then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """What differs between two environments: name to (then, now)."""
-    return {
-        name: (then.get(name, ""), now.get(name, ""))
-        for name in sorted({*then, *now})
-        if then.get(name, "") != now.get(name, "")
-    }
+    """What differs between two environments, of what is known of both: name to (then, now)."""
+    return {name: (then[name], now[name]) for name in sorted(then.keys() & now.keys()) if then[name] != now[name]}
 
 
 def changes_text(changed: Mapping[str, tuple[str, str]]) -> str:
@@ -43,7 +39,7 @@ def changes_text(changed: Mapping[str, tuple[str, str]]) -> str:
             both = " ".join([*(f"-{one}" for one in gone), *(f"+{one}" for one in new)])
             texts.append(f"features of the processor: {both}")
         else:
-            texts.append(f"{name} was {then or 'not known'}, is {now or 'not known'}")
+            texts.append(f"{name} was {then}, is {now}")
     return "; ".join(texts)
 
 

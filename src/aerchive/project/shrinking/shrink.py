@@ -11,12 +11,13 @@ import dataclasses
 from collections.abc import Iterable
 
 from aerchive import layout
-from aerchive.errors import AerchiveError, CommittedError, IntegrityError, TransactionError, UncertainError, WriteError
+from aerchive.errors import AerchiveError, IntegrityError, ProjectLockedError, TransactionError, WriteError
 from aerchive.models.shown import shown_attributes
 from aerchive.project.care.verify import LINKED, MUTABLE, Progress
 from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import missing_of
 from aerchive.project.documents.record import plot_of, read_own_record
+from aerchive.project.label_clock import label_clock
 from aerchive.project.parts import ProjectParts
 from aerchive.project.recomputing import kept
 from aerchive.project.recomputing.again import Again, compute, deviations_of
@@ -57,7 +58,7 @@ def shrink(
         progress: A function that is called with the work done and the total work, in bytes before compression.
     """
     if not dry_run:
-        parts.prepare_change()
+        prepare(parts)
     found, left_out = list[tuple[Run, Saving]](), list[LeftOut]()
     for run, what in candidates(runs, min_bytes, max_seconds):
         if isinstance(what, Saving):
@@ -80,6 +81,20 @@ def shrink(
     return ShrinkReport(str(parts.path), shrunk, left_out, dry_run=False)
 
 
+def prepare(parts: ProjectParts) -> None:
+    """Prepares a project for commits of single runs.
+
+    Raises:
+        TransactionError: A transaction is open.
+        ReadOnlyError: The project is open for reading.
+    """
+    if parts.waiting is not None:
+        raise TransactionError(
+            f"{parts.path}: a transaction is open, and each run is a commit of its own; end it first"
+        )
+    parts.prepare_change()
+
+
 def _replace(parts: ProjectParts, run: Run, what: Saving) -> str | None:
     """Replaces arrays of one run; returns the reason why it stays as it is, or ``None``."""
     try:
@@ -92,10 +107,8 @@ def _replace(parts: ProjectParts, run: Run, what: Saving) -> str | None:
                 return f"it was computed again, and {'; '.join(map(str, found))}"
             witnesses = _witnesses(again, wanted, what.arrays)
             parts.file.commit(lambda session: _write(session, run.job_id, wanted, what.arrays, witnesses), now())
-    except (CommittedError, UncertainError, WriteError):  # nothing that concerns this run alone
+    except (WriteError, ProjectLockedError):  # not because of this run
         raise
-    except (IntegrityError, TransactionError) as error:
-        return str(error)
     except AerchiveError as error:
         return str(error)
     return None
@@ -153,6 +166,7 @@ def _write(
     writer.replace_row(path, number, record, int(row["nbytes"][0]) - sum(one.nbytes for one in new.values()))
     writer.finish()
     session.lighten_run(path, names)
+    session.afterwards.append(lambda: label_clock.note(session.root.file, [record.job_id, record.sealed_id]))
     problems = GroupVerifier(session.root.group(path), wanted.run_uuid, session.root).problems(MUTABLE, LINKED)
     if problems:
         raise IntegrityError(f"{'; '.join(problems[:3])}; nothing of the run was changed")

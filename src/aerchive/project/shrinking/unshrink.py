@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Iterable
 
 from aerchive import layout
-from aerchive.errors import AerchiveError, CommittedError, IntegrityError, TransactionError, UncertainError, WriteError
+from aerchive.errors import AerchiveError, IntegrityError, ProjectLockedError, TransactionError, WriteError
 from aerchive.models.shown import shown_attributes
 from aerchive.project.care.verify import Progress
 from aerchive.project.catalogue.table import Catalogue, run_path
 from aerchive.project.documents.draft import missing_of
 from aerchive.project.documents.record import plot_of, read_own_record
+from aerchive.project.label_clock import label_clock
 from aerchive.project.parts import ProjectParts
 from aerchive.project.recomputing import kept
 from aerchive.project.recomputing.again import recomputed
@@ -19,6 +20,7 @@ from aerchive.project.recomputing.comparison import wanted_of
 from aerchive.project.run import Run
 from aerchive.project.shrinking.choice import LeftOut
 from aerchive.project.shrinking.report import UnshrinkReport
+from aerchive.project.shrinking.shrink import prepare
 from aerchive.project.writing.runs import RunWriter
 from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 from aerchive.storage.chunks.group_reader import GroupReader
@@ -37,7 +39,7 @@ def unshrink(parts: ProjectParts, runs: Iterable[Run], progress: Progress | None
         runs: The runs.
         progress: A function that is called with the number of runs done and of all runs.
     """
-    parts.prepare_change()
+    prepare(parts)
     chosen = [run for run in runs if run.place.path is not None and run.is_recomputed]
     job_ids, nbytes, left_out = list[str](), 0, list[LeftOut]()
     for number, run in enumerate(chosen, 1):
@@ -45,7 +47,7 @@ def unshrink(parts: ProjectParts, runs: Iterable[Run], progress: Progress | None
         try:
             nbytes += _write_back(parts, run)
             job_ids.append(run.job_id)
-        except (CommittedError, UncertainError, WriteError):  # nothing that concerns this run alone
+        except (WriteError, ProjectLockedError):  # not because of this run
             raise
         except AerchiveError as error:
             left_out.append(LeftOut(run.job_id, run.name or "", str(error)))
@@ -83,6 +85,7 @@ def _write_back(parts: ProjectParts, run: Run) -> int:
         writer = RunWriter(session, {}, keeps_conflicts=False)
         writer.replace_row(path, number, record, int(row["nbytes"][0]) + filled)
         writer.finish()
+        session.afterwards.append(lambda: label_clock.note(session.root.file, [record.job_id, record.sealed_id]))
         return filled
 
     written = parts.file.commit(write, now())
