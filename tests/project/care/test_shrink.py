@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from aerchive.errors import (
     OtherBitsError,
     TransactionError,
     UnsafeContentError,
+    WriteError,
 )
 from aerchive.project.documents.draft import missing_of
 from aerchive.project.project import Project
@@ -115,6 +117,22 @@ def test_reading_computes_once_and_later_processes_find_it(whole: Path, light: P
     assert again.recompute().is_identical
     assert again.array("psi")[...].tobytes() == wanted
     assert second.calls == 1
+
+
+def test_threads_that_read_the_same_array_compute_it_once(whole: Path, taken: Path) -> None:
+    bridge = HereBridge()
+    run = opened(taken, bridge, "r")["first"]
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: run.array("psi")[...].tobytes(), range(3)))
+    assert found == [psi(aerchive.open(whole, "r"))] * 3
+    assert bridge.calls == 1
+    assert not [one for one in load_settings().recomputed.iterdir() if not one.is_dir()]
+
+
+def test_a_folder_that_cannot_be_made_is_named(taken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AERCHIVE_RECOMPUTED", str(taken / "in a file"))
+    with pytest.raises(WriteError, match="setting recomputed"):
+        opened(taken, HereBridge(), "r")["first"].array("psi")[0]
 
 
 def test_what_is_kept_is_compared_and_made_anew_if_it_is_damaged(whole: Path, taken: Path) -> None:

@@ -173,12 +173,8 @@ def recomputed(
         before = _refused.get((str(place.project.path), wanted.key))
         if before is not None:
             raise OtherBitsError(str(before), before.deviations)
-        with kept.making() as folder:
-            made = compute(place, wanted, recomputer, folder, take_resources=take_resources, untrusted=untrusted)
-            found = deviations_of(place, wanted, made)
-            if found:
-                raise _refusal(place, wanted, found)
-            again = Again(place.job_id, made.file.sibling(kept.keep(folder, wanted.key)))
+        with kept.alone(wanted.key):
+            again = _kept(place, wanted) or _made(place, wanted, recomputer, take_resources, untrusted)
     now = again.stamp()
     if stamp is not None and now is not None:
         with _lock:
@@ -186,6 +182,16 @@ def recomputed(
                 _lately.pop(next(iter(_lately)))
             _lately[str(place.project.path), wanted.run_uuid] = stamp, now, again
     return again
+
+
+def _made(place: Place, wanted: Wanted, recomputer: Recomputer, take_resources: bool, untrusted: bool) -> Again:
+    """Computes a run, compares it, and keeps it."""
+    with kept.making() as folder:
+        made = compute(place, wanted, recomputer, folder, take_resources=take_resources, untrusted=untrusted)
+        found = deviations_of(place, wanted, made)
+        if found:
+            raise _refusal(place, wanted, found)
+        return Again(place.job_id, made.file.sibling(kept.keep(folder, wanted.key)))
 
 
 def _known(place: Place) -> Again | None:

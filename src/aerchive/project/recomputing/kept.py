@@ -38,23 +38,60 @@ def find(key: str) -> Path | None:
 
 
 @contextlib.contextmanager
+def alone(key: str) -> Iterator[None]:
+    """Lets only one thread of all processes compute a run; the others wait, and then find what it has kept.
+
+    Args:
+        key: The key of the run and its values.
+
+    Raises:
+        WriteError: The folder cannot be made.
+    """
+    path = _root() / f"{key}.{_LOCK}"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise _no_folder(path.parent, error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()  # who waits has it open
+        os.close(lock)
+
+
+def _root() -> Path:
+    """The folder, made if it is missing."""
+    root = load_settings().recomputed
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(root, error) from error
+    return root
+
+
+def _no_folder(root: Path, error: OSError) -> WriteError:
+    return WriteError(
+        f"{root}: runs that are computed again cannot be kept there ({error.strerror}); name another folder with the "
+        "setting recomputed"
+    )
+
+
+@contextlib.contextmanager
 def making() -> Iterator[Path]:
     """Makes a folder for a run that is computed again; it is removed after the block, unless it was kept.
 
     Raises:
         WriteError: It cannot be made.
     """
-    root = load_settings().recomputed
+    root = _root()
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         _remove_left_over(root)
         folder = Path(tempfile.mkdtemp(dir=root, prefix=_MAKING))
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise WriteError(
-            f"{root}: runs that are computed again cannot be kept there ({error.strerror}); name another folder with "
-            "the setting recomputed"
-        ) from error
+        raise _no_folder(root, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
