@@ -395,6 +395,12 @@ def fuzz(arguments: Arguments) -> int:
     return python("tests/hostile/fuzz.py", *arguments)
 
 
+@task("decode predicted states with other versions of numpy, some minutes: `bits`, `bits 2.1.3`", takes_arguments=True)
+def bits(arguments: Arguments) -> int:
+    """Compares the bits in new environments with the versions of the arguments, or with some."""
+    return python("-m", "tests.states.predicted.other_numpys", *arguments)
+
+
 @task("states of 28 qubits, some minutes and 13 GiB of disk: `large --folder DIR --qubits 26`", takes_arguments=True)
 def large(arguments: Arguments) -> int:
     """Runs the long benchmark without the writes that are only compared, which need the memory for a state."""

@@ -121,9 +121,13 @@ MAX_COMPACT_BYTES: Final = 1024
 MAX_PACKED_BYTES: Final = 64 * 1024
 CHUNK_BYTES: Final = 1024 * 1024
 DEFLATE_LEVEL: Final = 1
+MATRIX_PRODUCT: Final = "matrix_product"
+LOW_RANK: Final = "low_rank"
+VALUE_TABLE: Final = "value_table"
+"""Values of the attribute ``layout`` of arrays that are not stored element by element."""
 MIN_TREATED_BYTES: Final = 64 * 1024
 """Arrays with fewer bytes are stored with portable filters in every profile, because other ways save nothing."""
-COMPRESSIONS: Final = ("portable", "none", "fast", "small")
+COMPRESSIONS: Final = ("portable", "none", "fast", "small", "structure")
 ARRAY_VERSION: Final = 1
 """The newest version of the encoding ``array``."""
 

@@ -18,8 +18,10 @@ import pytest
 from aerchive.view import array_view
 from tests.benchmarks import (
     bench_care,
+    bench_exact_structure,
     bench_merge,
     bench_overhead,
+    bench_picks,
     bench_primitives,
     bench_pyramid,
     bench_reading,
@@ -120,6 +122,13 @@ def test_a_state_is_made_once(cache: Path) -> None:
     made = path.stat().st_mtime_ns
     assert kept(cache, "ghz", 8) == path
     assert path.stat().st_mtime_ns == made
+
+
+def test_exact_structure_is_measured(cache: Path) -> None:
+    families = ["--family", "ghz", "qft-basis"]
+    table = run(bench_exact_structure, "--folder", cache, "--qubits", "16", "--repetitions", "1", *families)
+    assert "rank 1 " in table
+    assert "those with structure (1)" in table
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -283,6 +292,12 @@ def test_what_archiving_adds_to_the_points_of_a_sweep() -> None:
 
     assert list(figures) == ["binds", "one job"]
     assert all(one["us"]["median"] > 0 for ways in figures.values() for one in ways.values())
+
+
+def test_picking_amplitudes(tmp_path: Path) -> None:
+    text = run(bench_picks, "--qubits", "17", "--number", "9", "--repetitions", "2", "--folder", tmp_path)
+
+    assert text.count("| list of indices |") == 2
 
 
 def test_reading_many_small_things(tmp_path: Path) -> None:

@@ -81,6 +81,36 @@ def test_the_error_of_a_point_is_raised_after_the_others_are_merged(client: Any,
     assert [run.shots for run in again.gather()] == [10, 11, 12]
 
 
+def test_cancelled_points_are_left_out_and_run_by_the_next_call(client: Any, path: Path) -> None:
+    points = [{"x": number, "log": str(path.with_name("calls")), "seconds": 0.2} for number in range(4)]
+    sweep = run_sweep(client, points, noted, project=path)
+    first = sweep.futures[0].result()
+    sweep.cancel()
+    assert first.job_id in {run.job_id for run in sweep.gather("skip")}
+    with pytest.raises(distributed.CancelledError):
+        sweep.gather()
+    assert len(run_sweep(client, points, noted, project=path).gather()) == len(aerchive.open(path)) == 4
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (None, "build returned None for the point"),
+        (["circuit"], "build returned 'circuit' for the point .*; it must return a circuit"),
+        (([], {"tags": ["x"]}), "build returned the option 'tags' for the point .*; the sweep sets it"),
+    ],
+)
+def test_what_build_may_not_return_is_named(client: Any, path: Path, made: Any, message: str) -> None:
+    with pytest.raises(aerchive.InvalidInputError, match=message):
+        run_sweep(client, [{"x": 1}], lambda x: made, project=path).gather()
+
+
+def test_a_file_with_the_name_of_the_folder_is_an_error(client: Any, path: Path) -> None:
+    path.with_suffix(".sweep").touch()
+    with pytest.raises(aerchive.AlreadyExistsError, match="is a file, and the sweep needs a folder"):
+        run_sweep(client, [{"x": 1}], rotation, project=path)
+
+
 def test_states_are_calculated_with_on_the_workers(client: Any, path: Path) -> None:
     angles = [0.1, 0.8, 2.0, 3.0]
     project = run_sweep(client, {"x": angles}, rotation, project=path).gather()[0].place.project

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aerchive.filters.deflate import Deflater
-from aerchive.filters.planes import Coder, is_constant, pack_planes, split
+from aerchive.filters.deflate import Deflater, inflate_piece
+from aerchive.filters.planes import Coder, is_constant, pack_planes, pick_planes, split
 from aerchive.filters.shuffle import shuffle
 from tests.filters.chunks import CHUNKS, chunk
 
@@ -27,6 +27,67 @@ def test_zlib_reads_any_chunk_with_any_coder(name: str, coder: Coder) -> None:
 
     assert zlib.decompress(stream) == planes.tobytes()
     assert len(stream) < raw.size * 1.001 + 200
+
+
+@pytest.mark.parametrize("coder", Coder)
+@pytest.mark.parametrize("name", ["dense state", "real", "halves", "first half noise", "bytes"])
+def test_elements_are_picked_from_the_planes(name: str, coder: Coder) -> None:
+    raw, itemsize = chunk(name)
+    stream = pack_planes(shuffle(raw, itemsize), itemsize, (coder,) * itemsize, DEFLATER)
+    elements = np.array([0, raw.size // itemsize - 1, 77, 4242, 77])
+
+    found = pick_planes(memoryview(stream), raw.size, itemsize, elements)
+
+    assert found is not None
+    assert np.array_equal(found, raw.reshape(-1, itemsize)[elements])
+
+
+def test_the_end_of_a_piece_may_also_be_in_its_middle() -> None:
+    """The four bytes that end a piece are looked for, and may be in it by chance: in one stream of 30,000."""
+    plane = np.resize(np.frombuffer(b"\x00\x00\xff\xff" + bytes(range(256)), np.uint8), 4096)
+    compressor = zlib.compressobj(0, zlib.DEFLATED, -15)
+    stored = compressor.compress(plane.tobytes()) + compressor.flush(zlib.Z_FULL_FLUSH)
+    empty = b"\x02\x00\x00\x00\xff\xff"  # a block with fixed codes and nothing in it, and a flush
+
+    assert stored.count(b"\x00\x00\xff\xff") > 10
+    piece = empty + stored
+    assert inflate_piece(memoryview(piece + b"more"), 0, plane.size) == (plane.tobytes(), len(piece))
+    assert inflate_piece(memoryview(piece[:-4]), 0, plane.size) is None
+    assert inflate_piece(memoryview(piece), 0, plane.size - 1) is None
+
+
+def test_a_stream_with_pieces_that_are_not_planes_is_left_to_others() -> None:
+    raw, _ = chunk("dense state")
+    planes = shuffle(raw, 16)
+    for each in (planes.size // 32, planes.size // 16 + 1, planes.size // 10):
+        compressor = zlib.compressobj(1)
+        parts = [planes[at : at + each].tobytes() for at in range(0, planes.size, each)]
+        stream = b"".join(compressor.compress(part) + compressor.flush(zlib.Z_FULL_FLUSH) for part in parts)
+
+        found = pick_planes(memoryview(stream + compressor.flush()), raw.size, 16, np.array([5, 9999]))
+
+        assert found is None or np.array_equal(found, raw.reshape(-1, 16)[[5, 9999]])
+    assert pick_planes(memoryview(zlib.compress(planes.tobytes(), 1)), raw.size, 16, np.array([5])) is None
+
+
+@pytest.mark.parametrize("name", ["dense state", "real"])
+def test_a_damaged_stream_gives_no_elements_or_those_that_zlib_reads(name: str) -> None:
+    raw, _ = chunk(name)
+    stream = pack_planes(shuffle(raw, 16), 16, (Coder.STORED,) * 6 + (Coder.QUICK, Coder.ENTROPY) * 5, DEFLATER)
+    elements, random = np.arange(0, raw.size // 16, 7), np.random.default_rng(1)
+    refused = 0
+
+    for at in random.integers(0, len(stream) - 4, 60):
+        damaged = bytearray(stream)
+        damaged[at] ^= 1 << int(random.integers(8))
+        found = pick_planes(memoryview(damaged), raw.size, 16, elements)
+        refused += found is None
+        if found is not None:
+            whole = np.frombuffer(zlib.decompressobj(-15).decompress(damaged[2:]), np.uint8)
+            assert np.array_equal(found, whole.reshape(16, -1).T[elements])
+    for length in range(0, len(stream), 4999):
+        assert pick_planes(memoryview(stream)[:length], raw.size, 16, elements) is None
+    assert refused
 
 
 planes_of_all_kinds = st.one_of(

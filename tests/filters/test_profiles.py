@@ -12,8 +12,9 @@ import zstandard
 from aerchive.errors import FormatError, IntegrityError, InvalidInputError
 from aerchive.filters import zstandard as zstandard_filter
 from aerchive.filters.pipeline import RAW, SKIP_SHUFFLE
-from aerchive.filters.profiles import PORTABLE, Codec, Compression, unpack_chunk, unpack_piece
+from aerchive.filters.profiles import PORTABLE, Codec, Compression, unpack_chunk, unpack_elements, unpack_piece
 from aerchive.filters.shuffle import shuffle
+from aerchive.filters.small import SKIP_DEFLATE, SKIP_ZSTANDARD
 from tests.filters.chunks import CHUNKS, chunk
 
 PROFILES = ["portable", "none", "fast", "small"]
@@ -71,12 +72,12 @@ def test_none_gives_the_bytes_themselves() -> None:
     assert np.shares_memory(np.frombuffer(stored, np.uint8), raw)
 
 
-@pytest.mark.parametrize("profile", ["fast", "small"])
-def test_a_chunk_is_a_frame_that_says_its_size(profile: str) -> None:
-    raw, _ = chunk("dense state")
+@pytest.mark.parametrize(("profile", "skipped"), [("fast", 0), ("small", SKIP_DEFLATE)])
+def test_a_chunk_is_a_frame_that_says_its_size(profile: str, skipped: int) -> None:
+    raw, _ = chunk("real")
     stored, mask = Compression.checked(profile).packing(16).begin(raw, as_it_is)()
 
-    assert mask == 0
+    assert mask == skipped
     assert zstandard.frame_content_size(stored) == raw.size
     assert zstandard.ZstdDecompressor().decompress(stored) == shuffle(raw, 16).tobytes()
 
@@ -85,8 +86,42 @@ def test_small_takes_records_where_they_repeat() -> None:
     raw, _ = chunk("few values")
     packed = {name: Compression.checked(name).packing(16).begin(raw, as_it_is)() for name in ("fast", "small")}
 
-    assert packed["small"][1] == SKIP_SHUFFLE
+    assert packed["small"][1] == SKIP_SHUFFLE | SKIP_DEFLATE
     assert len(packed["small"][0]) < len(packed["fast"][0])
+
+
+@pytest.mark.parametrize("name", CHUNKS)
+def test_small_is_never_larger_than_the_default(name: str) -> None:
+    raw, itemsize = chunk(name)
+    packings = [Compression.checked(profile).packing(itemsize) for profile in ("portable", "small")]
+
+    for _ in range(5):  # some make a trial, some a review, and some follow the plan
+        (default, default_mask), (stored, mask) = [packing.begin(raw, as_it_is)() for packing in packings]
+
+        assert len(stored) <= len(default)
+        assert mask & (SKIP_DEFLATE | SKIP_ZSTANDARD)
+        if not mask & SKIP_DEFLATE or Codec.EITHER.is_raw(mask):
+            assert (bytes(stored), mask) == (bytes(default), default_mask | SKIP_ZSTANDARD)
+
+
+def test_a_chunk_that_says_it_was_compressed_twice_is_refused() -> None:
+    with pytest.raises(IntegrityError, match="compressed twice, by deflate and by Zstandard"):
+        unpack_chunk(b"x" * 50, SKIP_SHUFFLE, 16, Codec.EITHER, np.empty(4096, np.uint8))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", CHUNKS)
+def test_elements_are_those_of_the_whole(name: str, profile: str) -> None:
+    raw, itemsize = chunk(name)
+    number = raw.size // itemsize
+    compression = Compression.checked(profile)
+    stored, mask = compression.packing(itemsize).begin(raw, as_it_is)()
+
+    for some in (1, 40, number):
+        elements = np.random.default_rng(some).integers(0, number, some)
+        found = unpack_elements(bytes(stored), mask, itemsize, compression.codec, number, elements)
+
+        assert np.array_equal(found, raw.reshape(number, itemsize)[elements])
 
 
 def test_the_default() -> None:
@@ -98,7 +133,7 @@ def test_an_unknown_profile_lists_the_choices() -> None:
     with pytest.raises(InvalidInputError) as caught:
         Compression.checked("gzip")
 
-    assert str(caught.value) == "compression 'gzip': choose one of 'portable', 'none', 'fast', 'small'"
+    assert str(caught.value) == "compression 'gzip': choose one of 'portable', 'none', 'fast', 'small', 'structure'"
 
 
 @pytest.mark.parametrize("value", [0, 1, -1e-12, 2, float("nan"), float("inf"), True])
@@ -150,7 +185,9 @@ def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
 def test_damaged_chunks_are_an_integrity_error(codec: Codec) -> None:
     raw, _ = chunk("sparse state")
     data = shuffle(raw, 16).tobytes()
-    compress = zlib.compress if codec is Codec.DEFLATE else zstandard.ZstdCompressor(write_checksum=True).compress
+    is_zlib = codec is not Codec.ZSTANDARD
+    compress = zlib.compress if is_zlib else zstandard.ZstdCompressor(write_checksum=True).compress
+    mask = SKIP_ZSTANDARD if codec is Codec.EITHER else 0
     stored = compress(data)
     noticed = 0
 
@@ -158,7 +195,7 @@ def test_damaged_chunks_are_an_integrity_error(codec: Codec) -> None:
         damaged = bytearray(stored)
         damaged[at] ^= 0xFF
         try:
-            back = unpack_chunk(damaged, 0, 16, codec, np.empty(raw.size, np.uint8))
+            back = unpack_chunk(damaged, mask, 16, codec, np.empty(raw.size, np.uint8))
         except IntegrityError:
             noticed += 1
         else:

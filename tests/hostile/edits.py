@@ -214,7 +214,7 @@ def sums_of(
         return ChunkSums(crc, zeros_digest(math.prod(box) * dtype.itemsize))
     properties = dataset.id.get_create_plist()
     filters = [properties.get_filter(at)[0] for at in range(properties.get_nfilters())]
-    codec = Codec.ZSTANDARD if Codec.ZSTANDARD in filters else Codec.DEFLATE
+    codec = next((one for one in Codec if tuple(filters[1:]) == one.filters), Codec.DEFLATE)
     try:
         room = np.empty(math.prod(dataset.chunks) * narrow.itemsize, np.uint8)
         raw = unpack_chunk(stored, mask, narrow.itemsize, codec, room)

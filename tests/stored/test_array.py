@@ -230,6 +230,43 @@ def test_only_the_chunks_that_are_needed_are_read(tmp_path: Path) -> None:
     assert log.nbytes > array.nbytes / 2
 
 
+@pytest.mark.parametrize("kind", ["double", "single in double", "fortran", "integers"])
+@pytest.mark.parametrize("compression", ["portable", "small", "none"])
+def test_single_elements_of_large_arrays(tmp_path: Path, compression: str, kind: str) -> None:
+    """Few elements of a chunk are read without expanding all of it; many are read with the whole chunk."""
+    matrix = values(257, 1100, order="F" if kind == "fortran" else "C")
+    if kind == "single in double":
+        matrix = matrix.astype(np.complex64).astype(complex)
+    elif kind == "integers":
+        matrix = (1000 * matrix.real).astype(np.int64)
+    project = aerchive.open(tmp_path / "single.h5", compression=compression)
+    saved = project.save(make_result("made", matrix=matrix, zeros=np.zeros((300, 700))))
+    rows, columns = RANDOM.integers(0, 257, 30), RANDOM.integers(0, 1100, 30)
+
+    array = saved.array("matrix")
+    for key in ((rows, columns), (rows, 7), ([3, -1, 200, 3], slice(5, None, 411)), (slice(250, None), [1099])):
+        assert np.array_equal(array[key], matrix[key])
+    assert np.array_equal(array[:, columns], matrix[:, columns])
+    assert not saved.array("zeros")[[1, 299], [2, 699]].any()
+
+
+def test_single_elements_of_a_damaged_chunk(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.h5"
+    saved = aerchive.open(path).save(make_result("made", vector=values(100_000)))
+    with h5py.File(path, "r") as file:
+        place = file[saved.path]["vector"].id.get_chunk_info(1)
+    with path.open("r+b") as file:
+        file.seek(place.byte_offset + place.size // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 1]))
+
+    array = aerchive.open(path, "r")["made"].array("vector")
+    assert np.isfinite(array[[1, 65_535]]).all()
+    with pytest.raises(IntegrityError, match="chunk 1 is damaged"):
+        array[[1, 65_536]]
+
+
 def test_pickle(run: aerchive.Run, packed: aerchive.Run) -> None:
     for array, value in cases(run, packed):
         data = pickle.dumps(array)

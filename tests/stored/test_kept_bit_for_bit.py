@@ -135,6 +135,8 @@ def fill(project: Project) -> None:
             }
             project.save(make_result(f"arrays {profile}", **data), compression=profile, tags=profile)
         project.save(make_result("rounded", psi=Statevector(vector(13))), compression="small", max_infidelity=1e-9)
+        project.save(make_result("product", psi=Statevector(vector(14))), max_infidelity=1e-9)
+        project.save(make_result("structure", psi=Statevector(vector(16))), compression="structure")
         times = {f"t{time}": Statevector(vector(8) * np.exp(1j * time)) for time in (10, 3, 1)}
         project.save(make_result("stack", **times))
     project.save(run_stock(), name="stock", notes="first")

@@ -9,7 +9,7 @@ import pytest
 
 import aerchive
 from aerchive.cli import main
-from aerchive.errors import AlreadyExistsError, InvalidInputError
+from aerchive.errors import AlreadyExistsError, InvalidInputError, WriteError
 from aerchive.view.publish import publish
 from tests.jobs import make_result
 
@@ -57,3 +57,32 @@ def test_the_command(project: aerchive.Project, tmp_path: Path, capsys: pytest.C
     assert document["files"] == sum(1 for file in (tmp_path / "site").rglob("*") if file.is_file())
     assert main(["publish", str(project.path), str(tmp_path / "site")]) == 1
     assert "--replace replaces it" in capsys.readouterr().err
+
+
+def test_a_link_to_a_folder_stays_and_the_folder_is_replaced(project: aerchive.Project, tmp_path: Path) -> None:
+    publish(project, tmp_path / "site-1", with_tree=False)
+    link = tmp_path / "site"
+    link.symlink_to("site-1")
+    (tmp_path / "site-1" / "old").touch()
+    assert publish(project, link, with_tree=False, replace=True).path == tmp_path / "site-1"
+    assert link.is_symlink()
+    assert not (link / "old").exists()
+
+
+def test_what_was_published_stays_if_the_new_folder_cannot_take_its_place(
+    project: aerchive.Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "site"
+    publish(project, target, with_tree=False)
+    real = Path.rename
+
+    def fails(self: Path, other: Path) -> Path:
+        if self.name == "made":
+            raise OSError("no room")
+        return real(self, other)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(WriteError, match="cannot be written: no room"):
+        publish(project, target, with_tree=False, replace=True)
+    assert (target / "index.html").exists()
+    assert [one.name for one in tmp_path.iterdir()] == ["site"]

@@ -90,7 +90,7 @@ def test_the_readme_quotes_the_reader_of_the_examples_whole(project: aerchive.Pr
 
     quoted = rows[rows.index("read_without_aerchive.py") + 3 :]
     assert quoted == READER.read_text("utf-8").splitlines()
-    assert len(quoted) <= 60
+    assert len(quoted) <= 75
 
 
 def test_the_few_lines_in_the_readme_run(project: aerchive.Project) -> None:
@@ -230,3 +230,27 @@ def test_a_new_project_costs_little(tmp_path: Path) -> None:
         pages = [file["README"], *file["format"].values()]
         assert sum(one.id.get_storage_size() for one in pages) < 32_000
     assert aerchive.open(tmp_path / "new.h5").space().foreign_bytes == 0
+
+
+def test_the_lines_in_the_readme_read_a_product_of_matrices(tmp_path: Path, reader: ModuleType) -> None:
+    circuit = QuantumCircuit(14)
+    circuit.ry(0.3, range(14))
+    for qubit in range(13):
+        circuit.rzz(0.2, qubit, qubit + 1)
+    circuit.save_statevector()
+    project = aerchive.open(tmp_path / "product.h5")
+    run = project.save(AerSimulator(method="statevector").run(circuit), max_infidelity=1e-12)
+    rows = page(project.path, "README")
+    first = rows.index("  import h5py, numpy as np")
+    lines = "\n".join(row[2:] for row in rows[first : rows.index("", first)])
+    with h5py.File(project.path) as file:
+        path = f"runs/{file['catalogue'][-1]['path'].decode()}"
+        program = lines.replace("NAME.h5", str(project.path)).replace("runs/DAY/RUN", path)
+        program = program.replace("print(", "np.save(sys.argv[1], ").replace("import h5py", "import sys, h5py")
+        subprocess.run([sys.executable, "-I", "-c", program, tmp_path / "state.npy"], check=True)
+        also = reader.array(file[f"{path}/statevector"])
+
+    expected = np.asarray(run.state())
+    np.testing.assert_allclose(np.load(tmp_path / "state.npy"), expected, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(also, expected, rtol=0, atol=1e-15)
+    assert "as it was archived" in read(READER, project.path)

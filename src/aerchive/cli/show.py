@@ -160,10 +160,11 @@ def _size(nbytes: int) -> str:
 
 
 def _loss(value: SavedValue) -> str:
-    """The infidelity of a rounded value and its limit, or ``exact``."""
+    """The infidelity of a value that lost something, its limit and how it is stored; or ``exact``."""
     if value.infidelity is None or value.max_infidelity is None:
         return "exact"
-    return f"{value.infidelity:.1e} (at most {value.max_infidelity:.0e})"
+    how = "rounded" if value.bond is None else f"matrix product, bond {value.bond}"
+    return f"{value.infidelity:.1e} (at most {value.max_infidelity:.0e}; {how})"
 
 
 def _documents(record: Any) -> Iterator[str]:

@@ -72,16 +72,16 @@ class AttachedFile:
         """
         path = Path(path)
         try:
-            with path.open("rb") as file:
+            with open(path, "rb", opener=_without_waiting) as file:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
-                    raise InvalidInputError(f"{path}: is not a file that can be attached")
+                    raise InvalidInputError(f"{path}: is a pipe or a device; give the path of a file")
                 _check_size(str(path), status.st_size)
                 return cls(path.name, file.read())
         except FileNotFoundError as error:
             raise NotFoundError(f"{path}: no such file") from error
         except IsADirectoryError as error:
-            raise InvalidInputError(f"{path}: is a folder; attach its files one by one, or as an archive") from error
+            raise InvalidInputError(f"{path}: is a folder; give the path of one file") from error
         except OSError as error:
             raise ReadError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -98,6 +98,11 @@ class AttachedFile:
 
     def __repr__(self) -> str:
         return f"AttachedFile({self.name!r}, {len(self.data)} bytes)"
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a pipe is opened, too, without waiting for a program that writes into it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def write_new(path: Path, write: Callable[[IO[bytes]], object], instead: str = "folder") -> None:

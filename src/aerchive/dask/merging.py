@@ -13,7 +13,7 @@ from aerchive.aer.opening import open_path
 from aerchive.dask.files import LOG, PROJECT, Identity, ended, identity_of
 from aerchive.dask.points import PARAMETER, identities
 from aerchive.dask.task import ok_points
-from aerchive.errors import AerchiveError, ArchiveWarning, IntegrityError, NotFoundError
+from aerchive.errors import AerchiveError, AlreadyExistsError, ArchiveWarning, IntegrityError, NotFoundError
 from aerchive.project.project import Project
 from aerchive.project.sharing.merge import merge
 from aerchive.storage.medium.locks import lock
@@ -43,12 +43,17 @@ class Merging:
             remove: Whether files are removed to which no process writes any more.
 
         Raises:
+            AlreadyExistsError: A file has the name of the folder.
             AerchiveError: The project cannot be written, or is locked. What was merged before stays.
 
         Warns:
             ArchiveWarning: A file cannot be read, or a run is damaged, so that it was not merged; its file is kept.
         """
-        if not self._folder.exists():
+        if not self._folder.is_dir():
+            if self._folder.exists():
+                raise AlreadyExistsError(
+                    f"{self._folder}: is a file, and the sweep needs a folder of this name; give the sweep another name"
+                )
             return
         with self._locked(remove=remove):
             for file in self._files():

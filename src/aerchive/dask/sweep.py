@@ -14,7 +14,7 @@ from aerchive.aer.opening import open_path
 from aerchive.dask.files import Identity, folder_of, leave_files
 from aerchive.dask.merging import Merging
 from aerchive.dask.points import Point, point_id, points_of
-from aerchive.dask.task import Work, ok_points, run_point
+from aerchive.dask.task import SET_BY_SWEEP, Work, ok_points, run_point
 from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.interop.extras import import_extra
 from aerchive.project.arguments import checked, refuse
@@ -75,7 +75,7 @@ def run_sweep(
         refuse("build", build, "a function of a point that returns a circuit")
     if not re.fullmatch(r"[\w-]{1,60}", name):
         refuse("name", name, "a name of letters, digits, _ and -, such as 'sweep'")
-    if taken := {"params", "save_jobs"} & run_options.keys():
+    if taken := SET_BY_SWEEP & run_options.keys():
         raise InvalidInputError(f"{sorted(taken)[0]} cannot be an option of the runs: the sweep sets it")
     given = points_of(points)
     opened = project if isinstance(project, Project) else open_path(project, "a")
@@ -179,7 +179,7 @@ class Sweep:
 
         Args:
             errors: ``"raise"``: raises the error of the first point that failed, after everything else is merged;
-                ``"skip"``: leaves the points that failed out.
+                ``"skip"``: leaves the points that failed, or that were cancelled, out.
             merge_every: Seconds between two merges of what is there while this waits.
 
         Returns:
@@ -199,12 +199,17 @@ class Sweep:
             refuse("errors", errors, "'raise' or 'skip'")
         distributed = import_extra("distributed", "dask")
         try:
-            while self.futures:
+            waiting = self.futures
+            while waiting:
                 try:
-                    distributed.wait(self.futures, timeout=merge_every)
+                    distributed.wait(waiting, timeout=merge_every)
                     break
                 except (distributed.TimeoutError, TimeoutError):
                     self._merging.merge(remove=False)
+                except distributed.CancelledError:
+                    if errors == "raise":
+                        raise
+                    waiting = [future for future in waiting if not future.cancelled()]
         finally:
             with contextlib.suppress(Exception):  # workers that do not answer keep their files for the next call
                 self.client.run(leave_files, str(self.folder), on_error="ignore")

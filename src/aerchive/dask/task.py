@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from aerchive.errors import InvalidInputError, NotFoundError
 from aerchive.project.project import Project
 from aerchive.project.run import Run
 from aerchive.storage.medium.opening import Stamp, stamp_of
+
+SET_BY_SWEEP = frozenset({"params", "save_jobs", "tags"})
+"""Options of ``run`` that the sweep gives."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,20 @@ def _simulated(point: Point, work: Work, project: Project) -> Run:
 
 def _built(build: Callable[..., Any], point: Point) -> tuple[Any, dict[str, Any]]:
     """Calls ``build`` for a point, and returns the circuits and the options of the run."""
-    made = build(**point) if takes_names(build, point) else build(dict(point))
+    made, options = build(**point) if takes_names(build, point) else build(dict(point)), {}
     if isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], Mapping):
-        return made[0], dict(made[1])
-    if made is None:
+        made, options = made[0], dict(made[1])
+    if taken := sorted(SET_BY_SWEEP & options.keys()):
         raise InvalidInputError(
-            f"build returned None for the point {point}; it must return a circuit or a list of them"
+            f"build returned the option {taken[0]!r} for the point {point}; the sweep sets it, so leave it out"
         )
-    return made, {}
+    circuits = made if isinstance(made, Sequence) and not isinstance(made, str | bytes) else [made]
+    for one in circuits:
+        if not hasattr(one, "num_qubits"):
+            raise InvalidInputError(
+                f"build returned {one!r} for the point {point}; it must return a circuit or a list of circuits"
+            )
+    return made, options
 
 
 def takes_names(build: Callable[..., Any], point: Point) -> bool:

@@ -22,14 +22,23 @@ from aerchive.errors import IntegrityError
 Buffer = bytes | bytearray | memoryview
 
 _RAW_DEFLATE = -15
-_HEAD = b"\x78\x01"
-_END = b"\x03\x00"
+HEAD = b"\x78\x01"
+"""The first bytes of the streams that `join` makes."""
+END = b"\x03\x00"
 """An empty last block with fixed codes."""
+_FLUSHED = b"\x00\x00\xff\xff"
+"""The last bytes of a piece that is compressed: an empty stored block."""
+SUM_BYTES = 4
+"""The size of the checksum at the end of a stream."""
+STORED_HEAD = 5
+"""The size of what precedes the bytes of a stored block that begins at a byte."""
 _MAX_STORED = 65535
 _BEST_OF_IGZIP = 3
 _RECORDS_LEVEL = 2
 """The level of igzip for records: as fast as level 1 if whole elements repeat, and up to 4 % smaller."""
 
+_MARGIN = 64
+"""The number of bytes by which a piece may be longer than what it expands to."""
 _HEAD_BYTES = 8
 """The number of bytes at the start of data that igzip compresses by themselves. At least 4 become a history."""
 
@@ -113,7 +122,7 @@ def join(pieces: Sequence[Buffer], data: Buffer) -> bytes:
         pieces: The pieces, in order.
         data: The whole uncompressed data, for the checksum of the stream.
     """
-    return b"".join([_HEAD, *pieces, _END, int(zlib_ng.adler32(data)).to_bytes(4, "big")])
+    return b"".join([HEAD, *pieces, END, int(zlib_ng.adler32(data)).to_bytes(SUM_BYTES, "big")])
 
 
 def quick_stream(data: Buffer) -> bytes:
@@ -139,6 +148,39 @@ def text_stream(data: Buffer) -> Buffer:
 def sparse_stream(data: Buffer) -> bytes:
     """Returns one zlib stream compressed by zlib-ng: as small as with libdeflate, and faster if most bytes repeat."""
     return bytes(zlib_ng.compress(data, 2))
+
+
+def inflate_piece(stream: memoryview, at: int, size: int) -> tuple[bytes, int] | None:
+    """Expands one piece of a zlib stream.
+
+    The bytes that end a piece may also be in its middle, by chance. So the end counts only if the piece has given
+    all its bytes there, and a block that is the last one can follow.
+
+    Args:
+        stream: The whole stream.
+        at: The offset at which the piece begins.
+        size: The size of the expanded piece in bytes.
+
+    Returns:
+        The expanded bytes and the offset behind the piece; ``None`` if there is no piece that expands to this size.
+    """
+    data = bytes(stream[at : at + size + _MARGIN])
+    inflater = isal_zlib.decompressobj(_RAW_DEFLATE)
+    parts: list[bytes] = []
+    begin = found = 0
+    try:
+        while found < size:
+            end = data.find(_FLUSHED, begin) + len(_FLUSHED)
+            if end < len(_FLUSHED):
+                return None
+            parts.append(inflater.decompress(memoryview(data)[begin:end], size - found + 1))
+            found += len(parts[-1])
+            begin = end
+        if found > size or inflater.eof or inflater.decompress(END) or not inflater.eof:
+            return None
+    except isal_zlib.error:
+        return None
+    return b"".join(parts), at + begin
 
 
 def inflate(stream: Buffer, size: int) -> Buffer:

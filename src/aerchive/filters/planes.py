@@ -3,6 +3,9 @@
 After the shuffle a chunk of doubles consists of eight planes, and a chunk of complex doubles of sixteen. The planes of
 the low bits of the mantissa are noise and become stored blocks, which are copies. The planes of sign and exponent can
 be compressed.
+
+An element has one byte in each plane. If only a few elements are read, their bytes in stored blocks are taken from the
+stream, and only compressed planes are expanded (`pick_planes`).
 """
 
 from __future__ import annotations
@@ -13,7 +16,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.filters.deflate import Buffer, Deflater, constant, join, stored
+from aerchive.filters.deflate import (
+    END,
+    HEAD,
+    STORED_HEAD,
+    SUM_BYTES,
+    Buffer,
+    Deflater,
+    constant,
+    inflate_piece,
+    join,
+    stored,
+)
 
 
 class Coder(enum.Enum):
@@ -90,3 +104,65 @@ def _piece(plane: NDArray[np.uint8], coder: Coder, deflater: Deflater) -> Buffer
         return None
     piece = _MAKERS[coder](deflater, plane.data)
     return piece if len(piece) < plane.size else None
+
+
+def pick_planes(
+    stream: memoryview, nbytes: int, itemsize: int, elements: NDArray[np.integer]
+) -> NDArray[np.uint8] | None:
+    """Reads some elements of a chunk from its zlib stream, without expanding all of it.
+
+    Args:
+        stream: The zlib stream of the shuffled chunk. Its checksum is not verified, for it needs the whole chunk.
+        nbytes: The size of the chunk in bytes.
+        itemsize: The size of an element in bytes.
+        elements: The numbers of the elements in the chunk, shape ``(n,)``.
+
+    Returns:
+        The bytes of the elements, shape ``(n, itemsize)``; ``None`` if the stream does not consist of stored blocks and
+        of pieces that end where a plane ends, as those of `pack_planes` do.
+    """
+    length = plane_length(nbytes, itemsize)
+    found = _parts(stream, nbytes, length)
+    if found is None:
+        return None
+    starts, offsets, expanded = found
+    picked = np.empty((itemsize, elements.size), np.uint8)
+    if starts:
+        wanted = np.arange(itemsize)[:, np.newaxis] * length + elements
+        block = np.searchsorted(starts, wanted, "right") - 1
+        shift = np.subtract(offsets, starts)
+        np.take(np.frombuffer(stream, np.uint8), wanted + shift[block], mode="clip", out=picked)
+    for plane, values in expanded.items():  # here nothing was picked yet, or a byte of another plane
+        picked[plane] = np.frombuffer(values, np.uint8)[elements]
+    return np.ascontiguousarray(picked.T)
+
+
+def _parts(stream: memoryview, nbytes: int, length: int) -> tuple[list[int], list[int], dict[int, bytes]] | None:
+    """The parts of a stream: for stored blocks their starts in the chunk and their offsets in the stream, and planes.
+
+    Returns:
+        The starts, the offsets, and the bytes of the expanded planes; ``None`` as for `pick_planes`.
+    """
+    starts: list[int] = []
+    offsets: list[int] = []
+    expanded: dict[int, bytes] = {}
+    if nbytes % length or bytes(stream[: len(HEAD)]) != HEAD:
+        return None
+    at, done = len(HEAD), 0
+    while done < nbytes and at + STORED_HEAD <= len(stream):
+        if stream[at] == 0:  # a stored block, which is not the last one
+            size = stream[at + 1] | stream[at + 2] << 8
+            if size ^ 0xFFFF != stream[at + 3] | stream[at + 4] << 8:
+                return None
+            starts.append(done)
+            offsets.append(at + STORED_HEAD)
+            at += STORED_HEAD + size
+            done += size
+            continue
+        piece = None if done % length else inflate_piece(stream, at, length)
+        if piece is None:
+            return None
+        expanded[done // length], at = piece
+        done += length
+    is_whole = done == nbytes and bytes(stream[at : at + len(END)]) == END and at + len(END) + SUM_BYTES == len(stream)
+    return (starts, offsets, expanded) if is_whole else None

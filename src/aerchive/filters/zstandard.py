@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from aerchive.errors import FormatError, IntegrityError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.pipeline import RAW, SKIP_SHUFFLE, WORTH
+from aerchive.filters.planes import split
 from aerchive.filters.shuffle import shuffle
 
 FILTER = 32015
 """The number of the filter registered with The HDF Group. A chunk is one frame (RFC 8878)."""
 HINT = "Chunks are compressed with Zstandard, HDF5 filter 32015: in Python, pip install hdf5plugin, then import it."
 LEVELS = {"fast": 1, "small": 12}
-"""The compression level of each profile."""
+"""The compression level of each profile. From level 12 on a match may be as far away as a chunk is long."""
 
 
 def is_available() -> bool:
@@ -36,30 +37,41 @@ def _library() -> Any:
 
 
 class ZstandardPacker:
-    """Compresses chunks of one dataset. An object may be used by one thread only.
+    """Compresses chunks of one dataset with one level. An object may be used by one thread only.
 
     Args:
         itemsize: The size of an element in bytes.
-        profile: The profile: ``fast`` or ``small``. With ``small`` each chunk is compressed both shuffled and not
-            shuffled, and the smaller result is used.
+        level: The level.
     """
 
-    def __init__(self, itemsize: int, profile: str) -> None:
+    def __init__(self, itemsize: int, level: int) -> None:
         self._itemsize = itemsize
-        self._tries = (False, True) if profile == "small" and itemsize > 1 else (False,)
-        self._compressor = _library().ZstdCompressor(level=LEVELS[profile])
+        self._library = _library()
+        self._compressor = self._library.ZstdCompressor(level=level)
 
     def pack(self, raw: NDArray[np.uint8]) -> tuple[Buffer, int]:
-        """Returns the stored bytes of a chunk, and HDF5's filter mask."""
-        frames = {skip: self._frame(raw, skip=skip) for skip in self._tries}
-        skip = min(frames, key=lambda skip: len(frames[skip]))
-        if len(frames[skip]) >= WORTH * raw.size:
-            return raw.data, RAW
-        return frames[skip], SKIP_SHUFFLE if skip else 0
+        """Returns the stored bytes of a chunk, shuffled unless it is stored as it is, and HDF5's filter mask."""
+        frame = bytes(self._compressor.compress(shuffle(raw, self._itemsize).data))
+        return (frame, 0) if len(frame) < WORTH * raw.size else (raw.data, RAW)
 
-    def _frame(self, raw: NDArray[np.uint8], *, skip: bool) -> bytes:
-        data = raw if skip else shuffle(raw, self._itemsize)
-        return bytes(self._compressor.compress(data.data))
+    def smallest(self, raw: NDArray[np.uint8]) -> tuple[Buffer, int]:
+        """Returns the smallest frame of a chunk and HDF5's filter mask, whether or not it is worth it.
+
+        A chunk is compressed by record, not shuffled, and by plane, shuffled. By plane each plane ends a block, so that
+        it has Huffman codes of its own; the planes are still one frame, and refer to each other.
+        """
+        by_record = bytes(self._compressor.compress(raw.data))
+        if self._itemsize == 1:
+            return by_record, SKIP_SHUFFLE
+        by_plane = self._by_plane(shuffle(raw, self._itemsize))
+        return (by_plane, 0) if len(by_plane) < len(by_record) else (by_record, SKIP_SHUFFLE)
+
+    def _by_plane(self, planes: NDArray[np.uint8]) -> bytes:
+        stream = self._compressor.compressobj(size=planes.size)
+        blocks: list[bytes] = []
+        for plane in split(planes, self._itemsize):
+            blocks += stream.compress(plane.data), stream.flush(self._library.COMPRESSOBJ_FLUSH_BLOCK)
+        return b"".join([*blocks, stream.flush(self._library.COMPRESSOBJ_FLUSH_FINISH)])
 
 
 def expand(frame: Buffer, size: int) -> bytes:

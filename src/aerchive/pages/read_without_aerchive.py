@@ -1,5 +1,5 @@
 """Reads a project of aerchive and checks it, with h5py and numpy alone: python read_without_aerchive.py FILE"""
-import hashlib, sys, zlib, h5py, numpy as np
+import hashlib, itertools, sys, zlib, h5py, numpy as np
 
 def document(group):
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in group.attrs.items()}
@@ -11,8 +11,21 @@ def counts(run, experiment=0):
 def array(dataset):
     """A saved state or array; several of one shape are stacked along a new first axis."""
     values, about = dataset[...].astype(dataset.attrs["dtype"].decode(), copy=False), document(dataset)
+    if about["layout"] == "matrix_product":
+        states = list(products(values, [[int(bond) for bond in row.split()] for row in about["bonds"].split(";")]))
+        return states[0] if len(states) == 1 else np.stack(states)
     transposed = np.moveaxis(values.T, -1, 0) if about["layout"] == "stacked" else values.T
     return transposed if about["order"] == "F" else values
+
+def products(values, rows):
+    """State vectors from their tensors, which lie one after another; a row has the bond dimensions of one state."""
+    at = 0
+    for bonds in rows:
+        state = np.ones((1, 1))
+        for left, right in itertools.pairwise(bonds):
+            tensor = values[at : at + 2 * left * right].reshape(left, 2 * right)
+            state, at = (state @ tensor).reshape(-1, right), at + tensor.size
+        yield state[:, 0].astype(complex)
 
 def sums(dataset, column):
     """A checksum of each chunk: an attribute if there is one, else a column of the table beside the dataset."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import functools
 import os
@@ -180,8 +179,9 @@ class Project(Shown):
             params: Parameters of the study, by name.
             compression: The compression profile of the arrays: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``;
                 by default that of the project, or else that of the settings.
-            max_infidelity: The limit for rounding of state vectors: the infidelity ``1 - F`` is proven not to exceed
-                it, and the infidelity that was reached is stored with them. By default nothing is lost.
+            max_infidelity: The limit for state vectors: they are rounded, or stored as products of matrices where that
+                is smaller. The infidelity ``1 - F`` is proven not to exceed the limit, and what was measured is stored
+                with them. By default nothing is lost.
             qpy_version: The version of QPY for the circuits, such as 15 for readers with Qiskit 2.1; by default that of
                 the project, or else that of the settings.
 
@@ -199,6 +199,7 @@ class Project(Shown):
         """
         labels = given_labels(name, tags, notes, params)
         from aerchive.codecs.circuits.qpy_versions import written_as
+        from aerchive.project.documents.compressed import compressed
 
         stored = self.compression(compression, max_infidelity)
         version = self.qpy_version(qpy_version)
@@ -206,7 +207,7 @@ class Project(Shown):
         given = [circuits] if circuits is not None and not isinstance(circuits, list | tuple) else circuits
         with written_as(version):
             captured = self.parts.bridge.capture(job_or_result, given, options)
-        draft = dataclasses.replace(captured, compression=stored)
+        draft = compressed(captured, stored)
         run = self._saving.save(draft, labels)
         if draft.refused:
             raise UnsupportedTypeError(
@@ -1335,10 +1336,11 @@ class Project(Shown):
     ) -> Self:
         """Writes some runs into a new project file, with all that they need: one file for a colleague.
 
-        The new project has the chosen runs and those beneath runs of primitives, their circuits, noise models, labels
-        and attachments, and a UUID of its own. Each run keeps its UUID and, unless it is made anonymous, its seal, so
-        `merge` recognises it. Deleted runs, and attachments of the project itself, are not extracted. Chunks are copied
-        as they are, and other processes may write to this project meanwhile. If this is stopped, there is no new file.
+        The new project has the chosen runs, those beneath runs of primitives, the run of a primitive above a chosen
+        one, their circuits, noise models, labels and attachments, and a UUID of its own. Each run keeps its UUID and,
+        unless it is made anonymous, its seal, so `merge` recognises it. Deleted runs, and attachments of the project
+        itself, are not extracted. Chunks are copied as they are, and other processes may write to this project
+        meanwhile. If this is stopped, there is no new file.
 
         Args:
             path: Path of the new file, or of an existing folder for it.

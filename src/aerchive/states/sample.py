@@ -60,7 +60,7 @@ def sample_vector(vector: Source, shots: int, rng: np.random.Generator, workers:
 
     pieces = cut(vector.shape[0], vector.chunk[0])
     upto = np.fromiter(workers.map(weight, pieces), np.float64, len(pieces)).cumsum()
-    _check_sum(float(upto[-1]))
+    check_sum(float(upto[-1]))
     numbers = rng.random(shots) * upto[-1]
     order = numbers.argsort()
     numbers = numbers[order]
@@ -92,12 +92,17 @@ def sample_probabilities(probabilities: NDArray[np.float64], shots: int, rng: np
     Raises:
         InvalidInputError: The probabilities do not add up to one.
     """
-    _check_sum(float(probabilities.sum()))
+    check_sum(float(probabilities.sum()))
     upto = probabilities.cumsum()
     upto /= upto[-1]
     return np.asarray(upto.searchsorted(rng.random(shots), side="right"), np.int64)
 
 
-def _check_sum(total: float) -> None:
+def check_sum(total: float) -> None:
+    """Refuses probabilities whose sum is not one.
+
+    Raises:
+        InvalidInputError: The sum differs from one by more than the states of Qiskit may.
+    """
     if not abs(total - 1) <= _TOLERANCE:
         raise InvalidInputError(f"the probabilities add up to {total!r}, not to one: the state is not normalised")

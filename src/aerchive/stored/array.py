@@ -21,7 +21,7 @@ from aerchive.stored.array_methods import ArrayMethods
 from aerchive.stored.array_plan import plan_array
 from aerchive.stored.block_cache import read_rows
 from aerchive.stored.location import ArrayLocation
-from aerchive.stored.open_array import OpenArray
+from aerchive.stored.open_array import OpenArray, open_array
 from aerchive.stored.opener import RunOpener
 from aerchive.stored.part import Part, shape_of
 from aerchive.stored.picks import has_arrays, picked
@@ -99,9 +99,12 @@ class StoredArray(ArrayMethods, Shown):
             NotFoundError: The run or the file does not exist any more.
         """
         if has_arrays(key):
-            return picked(key, self.shape, self.dtype, self.parts)
+            return self._picked(key)
         values = self._read(key)
         return values[()] if values.ndim == 0 else values
+
+    def _picked(self, key: object) -> NDArray[Any]:
+        return picked(key, self.shape, self.dtype, self.parts)
 
     def _read(self, key: object, watch: Watch | None = None) -> NDArray[Any]:
         if self._location.has_neighbours:
@@ -109,7 +112,7 @@ class StoredArray(ArrayMethods, Shown):
             whole = location.taken_from(read_rows(self._run, location.name, location.owner, *location.bounds))
             return np.array(wanted.taken_from(whole), copy=True, order="K")
         location = self._location
-        with planned(self._run, [location.name], lambda group: plan_array(group, location, key)) as (plan, fd):
+        with planned(self._run, location.datasets, lambda group: plan_array(group, location, key)) as (plan, fd):
             return plan.read(fd, watch)
 
     def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
@@ -145,8 +148,9 @@ class StoredArray(ArrayMethods, Shown):
     @contextlib.contextmanager
     def opened(self) -> Iterator[OpenArray]:
         """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
-        with planned(self._run, [self._location.name], lambda group: plan_array(group, self._location)) as (plan, fd):
-            yield OpenArray(plan, fd)
+        location = self._location
+        with planned(self._run, location.datasets, lambda group: plan_array(group, location)) as (plan, fd):
+            yield open_array(plan, fd)
 
     def fingerprint(self) -> str:
         """A digest (SHA-256) of what tells the stored values from all others; no value is read.
@@ -158,10 +162,10 @@ class StoredArray(ArrayMethods, Shown):
             IntegrityError: The digests are damaged.
             NotFoundError: The run or the file does not exist any more.
         """
-        with opened_with(self._run, [self._location.name]) as (session, group):
+        with opened_with(self._run, self._location.datasets) as (session, group):
             status = os.fstat(session.fd)
             file = status.st_dev, status.st_ino, birth_of(session.fd)
-            digests = group.digests(self._location.name)
+            digests = [one for name in self._location.datasets for one in group.digests(name)]
         return hashlib.sha256(repr((file, self._location.identity, digests)).encode()).hexdigest()
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 
 from aerchive.display.html import Markup, bar, element, facts, join, lines, part, table, text
 from aerchive.display.text import format_bytes
-from aerchive.stored.array_plan import plan_array
+from aerchive.stored.array_plan import ArrayPlan, plan_array
 from aerchive.stored.location import ArrayLocation
 from aerchive.stored.opener import RunOpener
 from aerchive.stored.recomputed import names_recomputed
@@ -45,6 +45,8 @@ def array_cards(array: Any, facts_of_it: dict[str, str], size: str) -> Iterator[
 
 def size_on_disk(run: RunOpener, location: ArrayLocation) -> str:
     """The space that the chunks of an array take in the file, in words; no value is read."""
+    if location.form is not None:
+        return ""
     if location.chunk is None or location.offset is not None or location.has_neighbours:
         return "on disk together with other values"
     if (
@@ -53,10 +55,11 @@ def size_on_disk(run: RunOpener, location: ArrayLocation) -> str:
     ):
         return ""
     with run.open() as (_, group):
-        if names_recomputed(group, [location.name]):
+        if names_recomputed(group, location.datasets):
             return "not stored: computed again when it is read"
         plan = plan_array(group, location)
-        return f"{format_bytes(sum(max(0, chunk.nbytes) for chunk in plan.plan.locations))} on disk"
+        chunks = plan.plan.locations if isinstance(plan, ArrayPlan) else ()
+        return f"{format_bytes(sum(max(0, chunk.nbytes) for chunk in chunks))} on disk"
 
 
 def amplitudes(state: Any) -> Markup:

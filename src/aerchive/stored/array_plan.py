@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aerchive.states.workers import Watch
-from aerchive.storage.chunks.grid import Selection, select
+from aerchive.limits import limits, over_limit
+from aerchive.states.source import Source
+from aerchive.states.workers import Watch, Workers
+from aerchive.storage.chunks.grid import Piece, Selection, pieces, select
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.stored.block_cache import BlockPlan, RowPlanner, cached_rows
@@ -51,6 +53,49 @@ class ArrayPlan:
 
 
 @dataclass(frozen=True)
+class ComposedPlan:
+    """A resolved selection of an array whose elements are computed from what is stored.
+
+    Attributes:
+        location: Where the array is.
+        opened: Function that takes the descriptor of the file, and gives what computes the elements.
+        wanted: The selection.
+    """
+
+    location: ArrayLocation
+    opened: Callable[[int], Source]
+    wanted: Selection
+
+    def read(self, fd: int, watch: Watch | None = None) -> NDArray[Any]:
+        """Computes the selection, piece by piece; arguments and errors as for `ArrayPlan.read`.
+
+        Raises:
+            UnsafeContentError: The selection has more bytes than `aerchive.limits.Limits.read_bytes`.
+        """
+        (axis,), dtype = self.wanted.axes, np.dtype(self.location.dtype)
+        nbytes = len(axis) * dtype.itemsize
+        if nbytes > limits().read_bytes:
+            raise over_limit(
+                self.location.name, "read_bytes", f"{nbytes} bytes would be made at once (read slices, as in [:8])"
+            )
+        out = np.zeros(len(axis), dtype)
+        source = self.opened(fd)
+        found = list(pieces(self.wanted, source.chunk))
+
+        def compute(piece: Piece) -> None:
+            ((start,), (inside,), (target,)) = piece
+            values = source.read(slice(start + inside.start, start + inside.stop))
+            if values is not None:
+                out[target] = values[:: inside.step]
+
+        with Workers() as workers:
+            done = workers.map(compute, found)
+            for _ in done if watch is None else watch(done, len(found)):
+                pass
+        return out[self.wanted.finish]
+
+
+@dataclass(frozen=True)
 class NeighbourPlan:
     """An array that is read as a whole together with those in the same chunks, which are kept for the next reads.
 
@@ -77,7 +122,9 @@ def cached_array(run: RunOpener, location: ArrayLocation) -> NDArray[Any] | None
     return None if rows is None else location.taken_from(rows)
 
 
-def plan_arrays(group: GroupReader, locations: Sequence[ArrayLocation]) -> list[ArrayPlan | NeighbourPlan]:
+def plan_arrays(
+    group: GroupReader, locations: Sequence[ArrayLocation]
+) -> list[ArrayPlan | ComposedPlan | NeighbourPlan]:
     """Plans the reading of whole arrays of an open project; a chunk with several of them is planned once."""
     planner = RowPlanner(group)
     return [
@@ -88,13 +135,18 @@ def plan_arrays(group: GroupReader, locations: Sequence[ArrayLocation]) -> list[
     ]
 
 
-def plan_array(group: Planner, location: ArrayLocation, key: object = ...) -> ArrayPlan:
+def plan_array(group: Planner, location: ArrayLocation, key: object = ...) -> ArrayPlan | ComposedPlan:
     """Resolves a selection of an array of an open project.
 
     Raises:
         InvalidInputError: The index is of a kind that stored arrays do not support.
         IndexError: The index is out of range.
     """
+    if location.form is not None:
+        from aerchive.stored.composing import plan_form  # loads the mathematics of states
+
+        opened = plan_form(location.form, group, location.name, location.owner)
+        return ComposedPlan(location, opened, select(key, location.shape))
     if location.offset is None:
         return ArrayPlan(location, group.plan(location.name, location.owner, _stored_key(location, key)))
     return ArrayPlan(

@@ -59,7 +59,7 @@ class StoredDecoder:
         else:
             with self._opener.open() as (session, group):
                 locations = self._locator.locate(group, references.values())
-                names = {one.name for one in locations}
+                names = {name for one in locations for name in one.datasets}
                 if not (is_recomputed := names_recomputed(group, names)):
                     plans = plan_arrays(group, locations)
                     self._fds.append(session.detach())

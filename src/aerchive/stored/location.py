@@ -21,11 +21,15 @@ from aerchive.storage.chunks.drafts import AttributeValue
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import DatasetShape
 from aerchive.storage.medium.opening import Stamp, stamp_of
+from aerchive.stored import forms
 from aerchive.stored.block_cache import MAX_BLOCK_BYTES
+from aerchive.stored.forms import Form
 from aerchive.stored.opener import RunOpener
 
 _KINDS = frozenset("biufcS")
-_ATTRIBUTES = ("encoding_version", "dtype", "order")
+_ATTRIBUTES = ("encoding_version", "dtype", "order", *forms.ATTRIBUTES)
+_COMPOSED = "<c16"
+"""The dtype of arrays that are not stored element by element: they are state vectors."""
 _NAME = re.compile(r"[A-Za-z0-9_]+\Z")
 
 
@@ -45,6 +49,7 @@ class ArrayLocation:
         chunk: Shape of a chunk of the dataset, or ``None`` if it is not chunked.
         columns: Columns of the table that hold the array, as its last axis if there are several; ``offset`` is then the
             first row. Empty for arrays in other datasets.
+        form: What is stored of the array instead of its elements; ``None`` if these are stored.
     """
 
     group: str
@@ -57,10 +62,18 @@ class ArrayLocation:
     dtype: str
     chunk: tuple[int, ...] | None
     columns: tuple[str, ...] = ()
+    form: Form | None = None
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The names of the datasets that hold the array."""
+        return (self.name,) if self.form is None else self.form.datasets(self.name)
 
     @property
     def chunks(self) -> tuple[int, ...]:
         """Shape of the pieces that are always read as a whole, in the order of the axes of the array."""
+        if self.form is not None:
+            return self.form.chunk
         if self.chunk is None or self.offset is not None:
             return self.shape
         chunk = self.chunk if self.row is None else self.chunk[1:]
@@ -87,6 +100,8 @@ class ArrayLocation:
     @property
     def has_neighbours(self) -> bool:
         """Whether the chunks that are read for this array may hold other arrays, which are then kept in memory."""
+        if self.form is not None:
+            return False
         if self.row is None or self.chunk is None:
             return self.row is not None or self.offset is not None
         return 1 < self.chunk[0] <= MAX_BLOCK_BYTES / max(1, self.nbytes)
@@ -176,6 +191,8 @@ class _Heads:
                     raise ValueError("a piece reaches over the end")
                 return ArrayLocation(path, owner, name, None, at, shape, order, dtype, what.chunk)
             order = str(attributes["order"])
+            if (form := forms.form_of(attributes, what, at)) is not None:
+                return ArrayLocation(path, owner, name, at, None, form.shape, "C", _COMPOSED, what.chunk, (), form)
             if order not in ("C", "F"):
                 raise ValueError(f"order {order!r} is neither C nor F")
             if at is not None and (not what.shape or at >= what.shape[0]):

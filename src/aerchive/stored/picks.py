@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -10,9 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import InvalidInputError
+from aerchive.filters.profiles import FEW
 from aerchive.states.workers import Workers
 from aerchive.storage.chunks.grid import select
-from aerchive.stored.part import Box, Part
+from aerchive.stored.part import Box, Part, shape_of
+
+_AHEAD = 16
+"""Number of pieces by which the hint to the system precedes the read of a piece."""
 
 
 def has_arrays(key: object) -> bool:
@@ -44,7 +49,7 @@ def picked(
     sorted_points = picks.points[:, order]
     front = [*picks.axes, *picks.others]
 
-    def targets(box: Box) -> tuple[Any, Any] | None:
+    def targets(box: Box) -> tuple[Any, tuple[Any, ...]] | None:
         """Index of the result, and of the values of a box, for those elements of the box that are selected."""
         first, last = sorted_points[0].searchsorted([box[picks.axes[0]].start, box[picks.axes[0]].stop])
         points, numbers = sorted_points[:, first:last], order[first:last]
@@ -57,21 +62,50 @@ def picked(
         inside = tuple(values - box[axis].start for axis, values in zip(picks.axes, points, strict=True))
         return (numbers, *(target for target, _ in crossed)), (*inside, *(source for _, source in crossed))
 
-    def fill(work: tuple[Part, list[tuple[Any, Any, Any]]]) -> None:
-        part, members = work
+    def fill(part: Part, members: list[tuple[Any, Any, tuple[Any, ...]]]) -> None:
+        if part.pick is not None:
+            (_, target, source), box = members[0], part.members[0][0]
+            index = picks.crossed(source)
+            if math.prod(np.broadcast_shapes(*(along.shape for along in index))) * FEW < math.prod(shape_of(box)):
+                chosen = part.pick(index)
+                if chosen is not None:
+                    out[target] = chosen
+                return
         values = part.load()
         if values is not None:
             for where, target, source in members:
                 out[target] = values[where].transpose(front)[source]
 
     with parts() as every, Workers() as workers:
-        found = (
+        tried = (
             (part, [(where, *both) for box, where in part.members if (both := targets(box)) is not None])
             for part in every
         )
-        for _ in workers.map(fill, [(part, members) for part, members in found if members]):
+        found = [(part, members) for part, members in tried if members]
+
+        def work(number: int) -> None:
+            for part, _ in found[number + _AHEAD if number else 0 : number + _AHEAD + 1]:
+                part.announce()
+            fill(*found[number])
+
+        for _ in workers.map(work, range(len(found))):
             pass
     return picks.finished(out)
+
+
+def computed(key: object, shape: tuple[int], elements: Callable[[NDArray[np.int64]], NDArray[Any]]) -> NDArray[Any]:
+    """Computes the elements of an array of one axis that an index with a list or an array selects.
+
+    Args:
+        key: The index.
+        shape: Shape of the array.
+        elements: Function that computes the elements with some indices, shape ``(k,)``.
+
+    Returns:
+        A new array, of the shape that numpy gives; errors as for `picked`.
+    """
+    picks = _picks(key, shape)
+    return picks.finished(elements(picks.points[0]))
 
 
 class _Picks(NamedTuple):
@@ -92,6 +126,20 @@ class _Picks(NamedTuple):
     others: dict[int, range]
     flipped: list[bool]
     position: int
+
+    def crossed(self, source: tuple[Any, ...]) -> tuple[NDArray[np.int64], ...]:
+        """The indices of the selected elements of a box along each axis, to be broadcast together.
+
+        Args:
+            source: The indices of the points in the box along `axes`, then a slice for each of `others`.
+        """
+        along = dict(zip((*self.axes, *self.others), source, strict=True))
+        after = len(self.others)
+        indices = {axis: along[axis].reshape(-1, *[1] * after) for axis in self.axes}
+        for number, axis in enumerate(self.others, 1):
+            part = along[axis]
+            indices[axis] = np.arange(part.start, part.stop, part.step).reshape(-1, *[1] * (after - number))
+        return tuple(indices[axis] for axis in sorted(indices))
 
     def finished(self, values: NDArray[Any]) -> NDArray[Any]:
         """Gives the result its shape, from values whose first axis counts the points."""

@@ -153,7 +153,7 @@ class StoredQuantumState(StoredQuantumArray, ABC):
         paulis = pauli_sum(oper, None if qargs is None else qubits, width)
         if paulis is not None:
             return value_of(paulis, self._pauli_values(paulis))
-        values = _operator_values(oper, qubits, width)
+        values = operator_values(oper, qubits, width)
         return complex(np.sum(self._reduced(qubits, "expectation value").T * values))
 
     def expectation_values(self, operators: Any) -> NDArray[Any]:
@@ -261,7 +261,7 @@ def check_is_one(what: str, number: complex, state: Any) -> None:
         )
 
 
-def _operator_values(oper: Any, qargs: Sequence[int], num_qubits: int) -> NDArray[np.complex128]:
+def operator_values(oper: Any, qargs: Sequence[int], num_qubits: int) -> NDArray[np.complex128]:
     """The matrix of an operator that acts on some qubits.
 
     Args:

@@ -30,6 +30,7 @@ from aerchive.stored.array import StoredArray
 from aerchive.stored.block_cache import cache_small_rows, read_rows
 from aerchive.stored.decoder import StoredDecoder
 from aerchive.stored.document import ResultDocument, StoredExperiment, read_inputs, read_result
+from aerchive.stored.forms import largest_bond
 from aerchive.stored.location import ArrayLocation, Locator
 from aerchive.stored.opener import RunOpener
 from aerchive.stored.stack import StackedArray, natural_order
@@ -52,10 +53,10 @@ class SavedValue(NamedTuple):
         shape: Shape of the first array in the value; ``()`` if there is none.
         dtype: Dtype of the first array in the value, in numpy's notation; empty if there is none.
         nbytes: Size of all arrays in the value in bytes, before compression.
-        infidelity: Measured infidelity ``1 - F`` due to rounding, the largest of the arrays; ``None`` if the value is
-            exact.
-        max_infidelity: Largest infidelity that was allowed for the rounding; ``None`` if the value is exact.
+        infidelity: Measured infidelity ``1 - F``, the largest of the arrays; ``None`` if the value is exact.
+        max_infidelity: Largest infidelity that was allowed; ``None`` if the value is exact.
         grid: Grid spacing: the numbers are multiples of it, if the value was rounded.
+        bond: Largest bond dimension, if the value is stored as a product of matrices.
         is_recomputed: Whether an array of the value is not stored, but computed again when it is read.
     """
 
@@ -70,6 +71,7 @@ class SavedValue(NamedTuple):
     infidelity: float | None = None
     max_infidelity: float | None = None
     grid: float | None = None
+    bond: int | None = None
     is_recomputed: bool = False
 
 
@@ -193,9 +195,10 @@ class StoredResult:
             again = frozenset[str]() if missing is None else missing.recomputed
 
             @functools.cache
-            def loss(name: str) -> list[float | None]:
+            def loss(name: str) -> list[Any]:
                 attributes = group.dataset_attributes(name)
-                return [_number(attributes.get(key)) for key in ("infidelity", "max_infidelity", "grid")]
+                found = [_number(attributes.get(key)) for key in ("infidelity", "max_infidelity", "grid")]
+                return [*found, largest_bond(attributes)]
 
             for number, experiment in enumerate(self.experiments):
                 name = (experiment.header or {}).get("name")
@@ -374,7 +377,7 @@ class StoredResult:
         if tag_of(tree) != f"{kind}/1":
             raise FormatError(f"{what} has the encoding {tag_of(tree)}, which is newer than this aerchive: upgrade it")
         (location,) = self._locate(array_references(tree))
-        module, name = known.stored
+        module, name = known.stored if location.form is None else location.form.stored
         made = getattr(import_module(f"aerchive.{module}"), name)
         stored: StoredQuantumArray = made(self._opener, location, tree, bridge, label)
         if not stored.is_consistent:
@@ -490,11 +493,11 @@ class StoredResult:
         return read_rows(self._opener, name, self._owner, first, first + number)
 
 
-def _worst(losses: Sequence[Sequence[float | None]]) -> tuple[float | None, float | None, float | None]:
-    """The largest infidelity, limit and grid of several datasets."""
-    known = [[value for value in column if value is not None] for column in zip(*losses, strict=True)] or [[], [], []]
-    first, second, third = (max(column, default=None) for column in known)
-    return first, second, third
+def _worst(losses: Sequence[Sequence[Any]]) -> tuple[float | None, float | None, float | None, int | None]:
+    """The largest infidelity, limit, grid and bond dimension of several datasets."""
+    known = [[value for value in column if value is not None] for column in zip(*losses, strict=True)] or [[]] * 4
+    infidelity, limit, grid, bond = (max(column, default=None) for column in known)
+    return infidelity, limit, grid, bond
 
 
 def _is_range(rows: Any) -> bool:

@@ -146,7 +146,8 @@ class RunPlans:
                     found += self._planned(numbers, some, plan, descriptors, recomputed)
                 for places in recomputed:  # the file is not held meanwhile
                     run = self._runs[numbers[places[0]]]
-                    with opened_with(run, {self._locations[numbers[place]].name for place in places}) as (file, group):
+                    members = [self._locations[numbers[place]] for place in places]
+                    with opened_with(run, {name for one in members for name in one.datasets}) as (file, group):
                         found.append((plan(group, places), descriptors.of(file)[1]))
             yield found
 
@@ -166,7 +167,8 @@ class RunPlans:
         fd = -1
         for places in runs:
             run = self._runs[numbers[places[0]]]
-            names = {(one.owner, one.name) for one in (self._locations[numbers[place]] for place in places)}
+            members = (self._locations[numbers[place]] for place in places)
+            names = {(one.owner, name) for one in members for name in one.datasets}
             known = self._known
             if stamp is not None and stamp == known.stamp and names <= known.plans.keys():
                 yield plan(_Planner(known.plans), places), fd
@@ -191,13 +193,16 @@ class RunPlans:
         """The part of each dataset that has arrays of the stack."""
         together: dict[_Name, list[ArrayLocation]] = defaultdict(list)
         for location in self._locations:
-            together[location.owner, location.name].append(location)
+            for name in location.datasets:
+                together[location.owner, name].append(location)
         return {name: _extent(locations) for name, locations in together.items()}
 
 
 def _extent(locations: Sequence[ArrayLocation]) -> _Extent:
     """The part of a dataset that has some arrays."""
     one = locations[0]
+    if one.form is not None:
+        return _Extent(..., math.prod(grid_shape(one.shape, one.chunks)))
     shape = one.shape[::-1] if one.order == "F" else one.shape
     if one.row is None and one.offset is None:
         return _Extent(..., 1 if one.chunk is None else math.prod(grid_shape(shape, one.chunk)))

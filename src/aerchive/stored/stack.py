@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from aerchive.display.text import cut
 from aerchive.errors import InvalidInputError
 from aerchive.states.workers import Workers
-from aerchive.storage.chunks.grid import select
+from aerchive.storage.chunks.grid import pieces, select
 from aerchive.storage.chunks.read_plan import ChunkLocation, ReadPlan
 from aerchive.stored.array import StoredArray
-from aerchive.stored.array_plan import ArrayPlan, plan_array
+from aerchive.stored.array_plan import ArrayPlan, ComposedPlan, plan_array
 from aerchive.stored.location import ArrayLocation, as_dtype
-from aerchive.stored.open_array import OpenArray
+from aerchive.stored.open_array import OpenArray, open_array
 from aerchive.stored.opener import Planner, RunOpener
 from aerchive.stored.part import Part
 from aerchive.stored.picks import has_arrays, picked
@@ -261,7 +261,7 @@ class StackedArray(StoredArray):
     def _opened_arrays(self) -> Generator[OpenArray]:
         numbers = range(len(self._locations))
 
-        def plan(planner: Planner, places: list[int]) -> list[tuple[int, ArrayPlan]]:
+        def plan(planner: Planner, places: list[int]) -> list[tuple[int, ArrayPlan | ComposedPlan]]:
             return [(place, plan_array(planner, self._locations[some[place]])) for place in places]
 
         for start in numbers[::_OPENED_AT_ONCE]:
@@ -269,7 +269,7 @@ class StackedArray(StoredArray):
             with self._plans.planned(some, plan) as found:
                 plans = {place: (one, fd) for plans, fd in found for place, one in plans}
                 for place in range(len(some)):
-                    yield OpenArray(*plans[place])
+                    yield open_array(*plans[place])
 
     def to_dask(self, chunks: Any = None) -> Any:
         """Makes an array of dask that reads this array in its tasks, also in other processes; nothing is read now.
@@ -350,7 +350,9 @@ def _pieces(group: Planner, arrays: Sequence[tuple[int, ArrayLocation]], inner: 
     stacked: dict[str, ArrayLocation] = {}
     packed: dict[tuple[str, int], list[tuple[int, ArrayLocation]]] = defaultdict(list)
     for number, location in arrays:
-        if location.offset is not None:
+        if location.form is not None:
+            yield from _composed(group, location, number, inner[0])
+        elif location.offset is not None:
             packed[location.name, location.offset // (location.chunk or (sys.maxsize,))[0]].append((number, location))
         elif location.row is None:
             plan = group.plan(location.name, location.owner, _stored(location, inner))
@@ -383,6 +385,21 @@ def _packed(group: Planner, members: list[tuple[int, ArrayLocation]], inner: tup
 
     everywhere = (slice(None),) * len(one.shape)
     return _Piece(load, everywhere, tuple((number, row) for row, (number, _) in enumerate(members)))
+
+
+def _composed(group: Planner, location: ArrayLocation, number: int, wanted: slice) -> Iterator[_Piece]:
+    """The pieces of an array whose elements are computed; what they are computed from is read with the first."""
+    plan = plan_array(group, location, wanted)
+    assert isinstance(plan, ComposedPlan)  # noqa: S101  (its form says so)
+    opened = functools.lru_cache(maxsize=1)(plan.opened)
+    for (start,), (inside,), target in pieces(plan.wanted, location.chunks):
+        box = slice(start + inside.start, start + inside.stop)
+
+        def load(fd: int, box: slice = box, step: int = inside.step) -> NDArray[Any] | None:
+            values = opened(fd).read(box)
+            return None if values is None else values[np.newaxis, ::step]
+
+        yield _Piece(load, target, ((number, 0),))
 
 
 def _stored(location: ArrayLocation, inner: tuple[slice, ...]) -> tuple[slice, ...]:

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.display.html import part
-from aerchive.errors import InvalidInputError
+from aerchive.errors import FormatError, InvalidInputError
 from aerchive.states.collapse import collapsed
 from aerchive.states.entropy import trace_distance, von_neumann_entropy
 from aerchive.states.expectation import pauli_expectations
-from aerchive.states.inner import distance, inner, overlap, square_norm
+from aerchive.states.inner import Overlap, distance, inner, overlap, square_norm
 from aerchive.states.kets import bit_string, index_of, picked_bits
 from aerchive.states.largest import largest
 from aerchive.states.matrix import Matrix
-from aerchive.states.pauli import PauliSum
+from aerchive.states.matrix_product.error_bars import error_of_expectation, error_of_probability
+from aerchive.states.pauli import PauliSum, pauli_sum
 from aerchive.states.probabilities import all_probabilities, marginal, nonzero_probabilities
 from aerchive.states.products import quadratic_form
 from aerchive.states.qubits import checked_qargs, in_blocks, smaller_part
@@ -28,7 +29,14 @@ from aerchive.states.source import Source, read_all
 from aerchive.states.workers import Workers
 from aerchive.stored.operand import opened
 from aerchive.stored.quantum_array import is_close_to_one, statevector, tidied
-from aerchive.stored.quantum_state import Seed, StoredQuantumState, check_eigenvalues, check_is_one, name_of
+from aerchive.stored.quantum_state import (
+    Seed,
+    StoredQuantumState,
+    check_eigenvalues,
+    check_is_one,
+    name_of,
+    operator_values,
+)
 
 _MARGINAL_QUBITS = 20
 """Largest number of qubits that are sampled from their marginal probabilities, as Qiskit does."""
@@ -94,7 +102,7 @@ class StoredState(StoredQuantumState):
         if count < 1:
             raise InvalidInputError(f"top({count}): at least one basis state is expected")
         with self._pass("largest amplitudes") as (source, workers):
-            indices, amplitudes = largest(source, count, workers)
+            indices, amplitudes = self._largest(source, count, workers)
         return {
             bit_string(index, width): amplitude
             for index, amplitude in zip(indices.tolist(), amplitudes.tolist(), strict=True)
@@ -109,7 +117,7 @@ class StoredState(StoredQuantumState):
     def trace(self) -> float:
         """The squared norm: the trace of the state as a density matrix."""
         with self._pass("norm") as (source, workers):
-            return square_norm(source, workers)
+            return self._square_norm(source, workers)
 
     def purity(self) -> float:
         """The squared trace, 1 for a quantum state."""
@@ -179,7 +187,7 @@ class StoredState(StoredQuantumState):
             InvalidInputError: ``other`` is not a state vector, or has another dimension.
         """
         with opened(other) as vector, self._pass("inner product") as (source, workers):
-            return inner(source, self._fitting(vector, other), workers)
+            return self._inner(source, self._fitting(vector, other), workers)
 
     def fidelity(self, other: Any, validate: bool = True) -> float:
         """The fidelity with another state: ``|<self|other>|^2``, or ``<self|rho|self>`` with a density matrix.
@@ -199,7 +207,7 @@ class StoredState(StoredQuantumState):
                 if validate:
                     check_is_one("norm", float(np.linalg.norm(vector)), self)
                 return quadratic_form(state, vector, workers).real
-            found = overlap(source, self._fitting(state, other), workers)
+            found = self._overlap(source, self._fitting(state, other), workers)
         if validate:
             check_is_one("norm", math.sqrt(found.square_a), self)
             check_is_one("norm", math.sqrt(found.square_b), other)
@@ -263,7 +271,65 @@ class StoredState(StoredQuantumState):
         check_is_one("norm", math.sqrt(abs(np.trace(rho))), self)
         return von_neumann_entropy(rho, base)
 
-    # -- parts
+    # -- what the state lost when it was stored
+
+    @property
+    def infidelity(self) -> float:
+        """The infidelity ``1 - F`` that was measured when the state was stored; 0 if it is stored exactly.
+
+        Of several states in one dataset it is the largest.
+
+        Raises:
+            FormatError: The file says something else than a number from 0 to 1.
+        """
+        with self._run.open() as (_, group):
+            found = group.dataset_attributes(self._location.name, ("infidelity",)).get("infidelity", 0.0)
+            if not isinstance(found, float) or not 0 <= found <= 1:
+                raise FormatError(f"{group.where(self._location.name)}: infidelity {found!r} is no number from 0 to 1")
+        return found
+
+    def expectation_error(self, oper: Any, qargs: Sequence[int] | None = None) -> float:
+        """The greatest error of an expectation value of this state instead of the one that was saved.
+
+        It is ``2 ||O|| sqrt(1 - F)`` for normalised states, with the measured infidelity; ``||O||`` is the greatest
+        magnitude of an eigenvalue, for which a sum of Pauli operators is given the sum of the magnitudes of its
+        coefficients. `aerchive.states.matrix_product.error_bars` has the proof.
+
+        Args:
+            oper: The operator, as for `expectation_value`.
+            qargs: The qubits on which it acts, as for `expectation_value`.
+
+        Returns:
+            The bound of the error; 0 if the state is stored exactly.
+
+        Raises:
+            InvalidInputError: The operator does not fit the qubits, or is of another kind.
+        """
+        return error_of_expectation(self.infidelity, self._norm_of(oper, qargs))
+
+    def probability_error(self) -> float:
+        """The greatest error of a probability of this state instead of the one that was saved.
+
+        It is ``sqrt(1 - F)``, with the measured infidelity: the trace distance of the two states, which bounds the
+        difference of the probabilities of any event. 0 if the state is stored exactly.
+        """
+        return error_of_probability(self.infidelity)
+
+    # -- parts, which a state that is stored in another way computes in another way
+
+    def _largest(
+        self, source: Source, count: int, workers: Workers
+    ) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
+        return largest(source, count, workers)
+
+    def _square_norm(self, source: Source, workers: Workers) -> float:
+        return square_norm(source, workers)
+
+    def _inner(self, source: Source, other: Source, workers: Workers) -> complex:
+        return inner(source, other, workers)
+
+    def _overlap(self, source: Source, other: Source, workers: Workers) -> Overlap:
+        return overlap(source, other, workers)
 
     def _probabilities(self, source: Source, qargs: Sequence[int] | None, workers: Workers) -> NDArray[np.float64]:
         if qargs is None:
@@ -297,6 +363,15 @@ class StoredState(StoredQuantumState):
     def _pauli_values(self, paulis: PauliSum) -> NDArray[np.float64]:
         with self._pass("expectation value") as (source, workers):
             return pauli_expectations(in_blocks(source, self._qubits("expectation_value")), paulis, workers)
+
+    def _norm_of(self, oper: Any, qargs: Sequence[int] | None) -> float:
+        """An upper bound of the greatest magnitude of an eigenvalue of an operator."""
+        width = self._qubits("expectation_error")
+        qubits = checked_qargs(qargs, width)
+        paulis = pauli_sum(oper, None if qargs is None else qubits, width)
+        if paulis is not None:
+            return float(np.abs(paulis.coefficients).sum())
+        return float(np.linalg.norm(operator_values(oper, qubits, width), 2))
 
     def _fitting(self, vector: Source | Matrix, other: Any) -> Source:
         if isinstance(vector, Matrix):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from aerchive.errors import AlreadyExistsError, InvalidInputError, WriteError
 from aerchive.project.project import Project
 from aerchive.settings import default_views
+from aerchive.storage.medium.interrupts import deferred_interrupts
 from aerchive.view.arrays import ArrayViews
 from aerchive.view.interface import DataInterface
 from aerchive.view.server import page_files
@@ -67,19 +68,30 @@ def publish(
     """
     if not 0 <= level <= DEEPEST:
         raise InvalidInputError(f"level {level}: a whole number from 0 to {DEEPEST} is expected")
-    target = Path(folder).absolute()
+    target = Path(os.path.realpath(folder))  # of a link, the folder that it names is replaced, and not the link
     _check(target, replace=replace)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.publish-", dir=target.parent) as beside:
             made = Path(beside) / "made"
             found = _write(project, made, level, progress, with_tree=with_tree)
-            if target.exists():
-                target.rename(Path(beside) / "replaced")
-            made.rename(target)
+            _put(made, target, Path(beside) / "replaced")
     except OSError as error:
         raise WriteError(f"{target}: cannot be written: {error.strerror or error}") from error
     return found._replace(path=target)
+
+
+def _put(made: Path, target: Path, replaced: Path) -> None:
+    """Gives a new folder its name; the one that it replaces stays if that is not possible."""
+    with deferred_interrupts():  # between the two steps there is no folder of this name
+        if target.exists():
+            target.rename(replaced)
+        try:
+            made.rename(target)
+        except OSError:
+            if replaced.exists():
+                replaced.rename(target)
+            raise
 
 
 def _check(target: Path, *, replace: bool) -> None:

@@ -134,7 +134,7 @@ def _dtype(node: TreeNode, dataset: Dataset) -> np.dtype[Any]:
 def _filters(what: DatasetShape, *, is_table: bool) -> list[str]:
     if what.filters is not None:
         return [_FILTERS.get(number, str(number)) for number in what.filters]
-    return [] if what.chunk is None or is_table else ["shuffle", _FILTERS[int(what.codec)]]
+    return [] if what.chunk is None or is_table else ["shuffle", *(_FILTERS[number] for number in what.codec.filters)]
 
 
 def _why_not(what: DatasetShape, dtype: np.dtype[Any]) -> str | None:

@@ -219,8 +219,7 @@ def test_a_rounded_run_is_reproduced_on_its_grid(path: Path) -> None:
     assert "statevector" in labels
     for label in labels:
         assert (
-            f"{label} of experiment 0 was rounded when it was archived; the new one was rounded, too, before it was "
-            "compared"
+            f"{label} of experiment 0 was rounded when it was archived; the new one was, too, before it was compared"
         ) in report.reasons
     grid = next(row.grid for row in job.run.saved if row.label == "statevector")
     parts = np.asarray(job.run.value("statevector")).view(np.float64)
@@ -237,7 +236,7 @@ def test_show_tells_what_was_lost(path: Path, capsys: pytest.CaptureFixture[str]
     document = json.loads(capsys.readouterr().out)
 
     assert "infidelity" in text
-    assert "(at most 1e-12)" in text
+    assert "(at most 1e-12; rounded)" in text
     assert "exact" in text
     (state,) = (row for row in document["saved"] if row["label"] == "statevector")
     assert 0 < state["infidelity"] <= state["max_infidelity"] == 1e-12
@@ -319,3 +318,86 @@ def test_single_precision_runs_are_stored_as_such(path: Path) -> None:
     assert np.array_equal(job.run.array("statevector")[5:9], np.asarray(state)[5:9])
     assert job.run.array("statevector").dtype == complex
     assert job.run.reproduce().verdict == "identical"
+
+
+def test_a_state_with_little_entanglement_becomes_a_product_of_matrices(path: Path) -> None:
+    job = AerSimulator(project=path, max_infidelity=1e-12, method="statevector").run(chain_of(14))
+    before = job.result().get_statevector()
+
+    (row,) = job.run.saved
+    assert row.bond is not None
+    assert 0 <= row.infidelity <= 1e-12
+    after = job.run.result().get_statevector()
+    assert type(after) is type(before)
+    assert np.linalg.norm(after.data - before.data) < 2e-6
+    report = job.run.reproduce()
+    assert report.verdict == "identical", str(report)
+    assert any("made a product of matrices" in reason for reason in report.reasons)
+    project = aerchive.open(path)
+    assert project.verify().ok
+    assert aerchive.validate(path).ok
+    project.compact()
+    assert np.array_equal(np.asarray(job.run.state()), after.data)
+
+
+def chain_of(qubits: int) -> QuantumCircuit:
+    circuit = QuantumCircuit(qubits)
+    for _ in range(3):
+        circuit.rx(0.4, range(qubits))
+        for qubit in range(qubits - 1):
+            circuit.rzz(0.3, qubit, qubit + 1)
+    circuit.save_statevector()
+    return circuit
+
+
+def test_the_structure_of_a_state_is_stored_and_every_bit_comes_back(path: Path) -> None:
+    job = AerSimulator(project=path, compression="structure", method="statevector").run(chain_of(16))
+    before = np.asarray(job.result().get_statevector())
+
+    (row,) = job.run.saved
+    assert row.infidelity is None
+    assert (row.shape, row.dtype) == ((2**16,), "<c16")
+    state = job.run.state()
+    assert np.asarray(state).tobytes() == before.tobytes()
+    assert np.array_equal(state[70:9000:11], before[70:9000:11])
+    assert np.array_equal(state[[5, 65_535, 5]], before[[5, 65_535, 5]])
+    assert state.norm() == pytest.approx(1)
+    assert job.run.reproduce().verdict == "identical"
+    with h5py.File(path) as file:
+        paths = [name for name in _datasets(file["runs"]) if "statevector" in name]
+        stored = sum(file["runs"][path].id.get_storage_size() for path in paths)
+    names = {path.rpartition("/")[2] for path in paths}
+    assert {"statevector", "statevector.left_real", "statevector.right_imaginary"} <= names
+    assert stored < before.nbytes / 3
+
+
+def _datasets(group: h5py.Group) -> list[str]:
+    found: list[str] = []
+    group.visititems(lambda name, node: found.append(name) if isinstance(node, h5py.Dataset) else None)
+    return found
+
+
+def test_composed_states_are_cared_for_as_all_others(tmp_path: Path) -> None:
+    path = tmp_path / "one.h5"
+    for given in ({"compression": "structure"}, {"max_infidelity": 1e-12}):
+        AerSimulator(project=path, method="statevector").run(chain_of(16), **given).result()
+    project = aerchive.open(path)
+    values = [np.asarray(run.state()) for run in project]
+    assert project.verify().ok
+    report = aerchive.validate(path)
+    assert report.ok, str(report)
+
+    part = project.extract(tmp_path / "part.h5")
+    merged = aerchive.open(tmp_path / "merged.h5")
+    merged.merge(part.path)
+    project.compact()
+    for other in (project, part, merged):
+        assert other.verify().ok
+        for run, before in zip(other, values, strict=True):
+            assert np.array_equal(np.asarray(run.state()), before)
+    assert project.stack("statevector").shape == (2, 2**16)
+
+
+def test_structure_and_a_loss_exclude_each_other() -> None:
+    with pytest.raises(InvalidInputError, match="keeps every bit, and max_infidelity allows to lose some: give one of"):
+        AerSimulator(compression="structure", max_infidelity=1e-9)

@@ -134,7 +134,7 @@ def test_runs_that_are_gone_or_new_are_named(project: Project, seal: Seal) -> No
     assert any("1 run came after the seal" in note for note in grown.notes)
     part = project.verify(root=seal, part=True)
     assert part.problems == [new]
-    assert any("has 6 of the 7 sealed runs" in note for note in part.notes)
+    assert any("has 6 of the 7 runs that were sealed" in note for note in part.notes)
     assert project.verify(root=seal, part=True, grown=True).ok
 
 
@@ -172,10 +172,10 @@ def test_an_extract_keeps_the_proofs_of_its_runs(project: Project, seal: Seal) -
         assert one.verify().ok
         report = one.verify(root=seal.root, part=True)
         assert report.problems == []
-        assert any(f"has {number} sealed runs" in note for note in report.notes)
+        assert any(f"has {number} sealed run" in note for note in report.notes)
         report = one.verify(root=short, part=True)
         assert report.ok
-        assert any(f"has {number} of the 7 sealed runs" in note for note in report.notes)
+        assert any(f"has {number} of the 7 runs that were sealed" in note for note in report.notes)
         (problem,) = one.verify(root=seal.root).problems  # nobody said that it is an extract
         assert "if this is an extract" in problem
     (problem,) = first.verify(root="0" * 64, part=True).problems

@@ -184,8 +184,8 @@ def test_a_file_by_its_path(run: aerchive.Run, tmp_path: Path, reopen: Reopen) -
     ("value", "error", "text"),
     [
         (Path("missing"), NotFoundError, "missing: no such file"),
-        (Path("/"), InvalidInputError, "/: is a folder; attach its files one by one"),
-        (Path("/dev/null"), InvalidInputError, "/dev/null: is not a file that can be attached"),
+        (Path("/"), InvalidInputError, "/: is a folder; give the path of one file"),
+        (Path("/dev/null"), InvalidInputError, "/dev/null: is a pipe or a device"),
         (AttachedFile("../x", b""), InvalidInputError, "'../x' is not the name of a file"),
         (AttachedFile("a\x1b", b""), InvalidInputError, "is not the name of a file"),
         (object(), UnsupportedTypeError, "value: no codec for builtins.object"),

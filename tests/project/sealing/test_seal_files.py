@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -80,12 +81,22 @@ def test_what_is_no_seal_or_proof_is_refused(content: bytes, tmp_path: Path) -> 
         read_seal(tmp_path / "none")
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for read in (read_seal, Proof.read):
+        with pytest.raises(InvalidInputError, match="is a pipe or a device"):
+            read(tmp_path / "pipe")
+
+
 def test_a_proof_holds_for_its_run_and_root_alone(tmp_path: Path) -> None:
     proof = SEAL.proof("run-00005")
     assert (proof.index, proof.runs, proof.leaf) == (5, 11, list(leaves_of(11))[5])
     assert proof.check(SEAL.root)
     assert proof.check(SEAL.root.upper())
     assert not proof.check("0" * 64)
+    for no_root in (SEAL, None, "0"):
+        with pytest.raises(InvalidInputError, match="root must be 64"):
+            proof.check(no_root)  # type: ignore[arg-type]
     assert Proof.read(proof.save(tmp_path / "a.proof")) == proof
     for change in ({"run_uuid": "run-00006"}, {"core_sha256": "0" * 64}, {"status_sha256": "0" * 64}, {"index": 6}):
         assert not dataclasses.replace(proof, **change).check(SEAL.root)  # type: ignore[arg-type]
@@ -135,6 +146,9 @@ def test_ssh_keygen_accepts_the_signature_of_its_signer_alone(keys: Keys, tmp_pa
         read_seal(path, signers=tmp_path / "none", identity="ann@example.org")
     with pytest.raises(InvalidInputError):
         read_seal(path, signers=keys.signers)
+    for identity in ("", "ann\0"):
+        with pytest.raises(InvalidInputError, match="identity must be the name"):
+            read_seal(path, signers=keys.signers, identity=identity)
 
     # The claimed time is a part of what is signed.
     path.write_bytes(path.read_bytes().replace(SEAL.claimed_time.encode(), b"2020-01-01T00:00:00.000000Z"))

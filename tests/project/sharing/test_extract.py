@@ -34,6 +34,14 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_a_run_beneath_that_of_a_primitive_comes_with_it_so_that_it_is_listed(source: Path, tmp_path: Path) -> None:
+    project = aerchive.open(source, "r")
+    (child,) = [run for run in project.find() if run.record.config.parent]
+    part = project.extract(tmp_path / "child.h5", job_id=child.job_id)
+    assert {run.job_id for run in part.find()} == {child.job_id, child.record.config.parent}
+    assert [job.job_id() for job in part.jobs()] == [child.record.config.parent]
+
+
 def test_one_run_with_all_that_it_needs(source: Path, tmp_path: Path) -> None:
     project = aerchive.open(source, "r")
     one = project.extract(tmp_path / "one.h5", "name == first")

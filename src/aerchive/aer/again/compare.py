@@ -16,6 +16,9 @@ from aerchive.codecs.base import MissingValue
 from aerchive.errors import UnsupportedTypeError
 from aerchive.filters.rounding import to_grid
 from aerchive.private_names import private, set_private
+from aerchive.states.matrix_product.expand import Expansion
+from aerchive.states.matrix_product.factorise import factorise
+from aerchive.states.source import read_all
 from aerchive.text import type_name
 
 Verdict = Literal["identical", "other bits", "different", "missing", "new", "not archived"]
@@ -44,16 +47,28 @@ class ValueReport(NamedTuple):
     detail: str = ""
 
 
+class Loss(NamedTuple):
+    """How a value was stored that lost something when it was archived.
+
+    Attributes:
+        max_infidelity: The limit that was given for its state vectors.
+        grid: The grid spacing, if it was rounded; ``None``: it was stored as products of matrices.
+    """
+
+    max_infidelity: float
+    grid: float | None
+
+
 def compare_results(
-    one: Result, other: Result, grids: Mapping[tuple[int, str], float] | None = None
+    one: Result, other: Result, losses: Mapping[tuple[int, str], Loss] | None = None
 ) -> Iterator[ValueReport]:
     """Compares the experiments of two results; times, dates and ids are not compared.
 
     Args:
         one: The first result.
         other: The second result.
-        grids: Grid spacing of each rounded value of the first result, by experiment and label; the values of the second
-            result are rounded to the same grid.
+        losses: How each value of the first result lost something, by experiment and label; the values of the second
+            result lose the same before they are compared.
     """
     if len(one.results) != len(other.results):
         yield ValueReport(-1, "results", "different", f"{len(one.results)} experiments, and {len(other.results)}")
@@ -61,24 +76,28 @@ def compare_results(
         names = ("shots", "success", "status", "meas_level", "header")
         yield from _compare_fields(number, *({name: getattr(part, name, None) for name in names} for part in (a, b)))
         second = vars(b.data)
-        rounded = {label: grid for (experiment, label), grid in (grids or {}).items() if experiment == number}
-        if rounded:
-            second = {label: _on_grid(value, rounded.get(label)) for label, value in second.items()}
+        lossy = {label: loss for (experiment, label), loss in (losses or {}).items() if experiment == number}
+        if lossy:
+            second = {label: _as_stored(value, lossy.get(label)) for label, value in second.items()}
         yield from _compare_data(number, vars(a.data), second)
 
 
-def _on_grid(value: Any, grid: float | None) -> Any:
-    """A value with its state vectors rounded to multiples of the grid, as it would have been stored."""
-    if grid is None:
+def _as_stored(value: Any, loss: Loss | None) -> Any:
+    """A value with its state vectors as they would be read after they were archived with a loss."""
+    if loss is None:
         return value
     if isinstance(value, Statevector):
-        parts = np.ascontiguousarray(value.data).reshape(-1).view(np.float64)
-        rounded = copy.copy(value)
-        set_private(rounded, _data=to_grid(parts, grid).view(np.complex128).reshape(value.data.shape))
-        return rounded
+        state = np.ascontiguousarray(value.data).reshape(-1)
+        if loss.grid is not None:
+            state = to_grid(state.view(np.float64), loss.grid).view(np.complex128)
+        elif (certified := factorise(state, loss.max_infidelity)) is not None:
+            state = read_all(Expansion(certified.product))
+        stored = copy.copy(value)
+        set_private(stored, _data=state.reshape(value.data.shape))
+        return stored
     if isinstance(value, dict):
-        return {key: _on_grid(item, grid) for key, item in value.items()}
-    return [_on_grid(item, grid) for item in value] if isinstance(value, list) else value
+        return {key: _as_stored(item, loss) for key, item in value.items()}
+    return [_as_stored(item, loss) for item in value] if isinstance(value, list) else value
 
 
 def compare_primitive_results(one: PrimitiveResult[Any], other: PrimitiveResult[Any]) -> Iterator[ValueReport]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-from aerchive.aer.again.compare import ValueReport, Verdict, compare_primitive_results, compare_results
+from aerchive.aer.again.compare import Loss, ValueReport, Verdict, compare_primitive_results, compare_results
 from aerchive.aer.again.rerun import replay_of
 from aerchive.aer.again.untrusted import must_be_in_child, reproduce_in_child
 from aerchive.aer.archived.result import archived_result
@@ -121,12 +121,16 @@ def reproduce_here(run: Run, *, take_resources: bool) -> ReproduceReport:
         return ReproduceReport(run.job_id, verdict, (*replay.notes, reason), environment=environment)
     notes = list(replay.notes)
     if run.program == "run":
-        grids = {(row.experiment, row.label): row.grid for row in run.saved if row.grid is not None}
-        values = tuple(compare_results(before, again, grids))
+        losses = {
+            (row.experiment, row.label): Loss(row.max_infidelity, row.grid)
+            for row in run.saved
+            if row.max_infidelity is not None
+        }
+        values = tuple(compare_results(before, again, losses))
         notes += [
-            f"{label} of experiment {number} was rounded when it was archived; the new one was rounded, too, before "
-            "it was compared"
-            for number, label in grids
+            f"{label} of experiment {number} was {'rounded' if loss.grid else 'made a product of matrices'} when it "
+            "was archived; the new one was, too, before it was compared"
+            for (number, label), loss in losses.items()
         ]
     else:
         values = tuple(compare_primitive_results(before, again))

@@ -15,6 +15,7 @@ from aerchive.aer.running.job import ArchiveNote
 from aerchive.codecs.circuits.qpy_versions import written_as
 from aerchive.errors import CommittedError, UncertainError
 from aerchive.filters.profiles import Compression
+from aerchive.project.documents.compressed import compressed
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.project import Project
 from aerchive.project.run import Run
@@ -85,7 +86,7 @@ class Archive:
         try:
             with written_as(self.qpy_version):
                 draft = make_draft(dataclasses.replace(self.submitted, started=started), *outcome)
-            ended.append((self, dataclasses.replace(draft, compression=self.compression)))
+            ended.append((self, compressed(draft, self.compression)))
         except Exception as error:
             self.ended(error)
             logger.debug("job %s was not archived", self.submitted.job_id, exc_info=error)

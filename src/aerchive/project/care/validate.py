@@ -157,7 +157,7 @@ _ENCODED = ("encoding", "encoding_version")
 _CHUNKS = ("crc32", "blake3", "filter_hint", "piece_shape")
 _ARRAY = ("kind", "layout", "dtype", "order", "number")
 _PLOTTED = ("long_name", "interpretation", "units", "note")
-_LOSSY = ("max_infidelity", "infidelity_bound", "infidelity", "grid", "exact")
+_LOSSY = ("max_infidelity", "infidelity_bound", "infidelity", "grid", "bonds", "exact", "members", "precision")
 _LONG = {r"long\..+": "text"}
 _KINDS: dict[str, _Kind] = {
     "root": _Kind(
@@ -208,7 +208,7 @@ _KINDS: dict[str, _Kind] = {
             layout.VIEW: "view",
             layout.MISSING: "missing",
             **_LONG,
-            r"[a-z][a-z0-9_]*": "array",
+            r"[a-z][a-z0-9_]*(\.[a-z_]+)?": "array",
         },
         required=("seal", "config", "status"),
     ),

@@ -27,7 +27,7 @@ _MOST = 2**63 - 1
 
 
 class Deletion(NamedTuple):
-    """The last deletion or restoration of a run or attachment; the greater one counts.
+    """The last deletion or restoration of a run or attachment; that with the greater `order` counts.
 
     Attributes:
         when_us: Its time, in microseconds since 1970; it is later than any other of the same run known there.
@@ -38,6 +38,11 @@ class Deletion(NamedTuple):
     when_us: int
     is_deleted: bool
     created_us: int = 0
+
+    @property
+    def order(self) -> tuple[int, bool, int]:
+        """What decides which one counts: the time, and at one time the restoration, so that nothing is lost."""
+        return self.when_us, not self.is_deleted, self.created_us
 
 
 Deletions = Mapping[str, Deletion]
@@ -59,7 +64,7 @@ def read_deletions(session: Session) -> dict[str, Deletion]:
     for uuid, when_us, created_us, deleted, _ in rows.tolist():
         one = Deletion(when_us, bool(deleted), created_us)
         name = decode_text(uuid)
-        if name not in found or one > found[name]:
+        if name not in found or one.order > found[name].order:
             found[name] = one
     return found
 
@@ -90,7 +95,7 @@ def last_of(rows: NDArray[np.void], uuid: str) -> Deletion | None:
     """Finds the last deletion or restoration of a run or attachment among the rows of the table."""
     mine = rows[rows["uuid"] == encode_text(uuid)]
     known = (Deletion(int(row["when_us"]), bool(row["deleted"]), int(row["created_us"])) for row in mine)
-    return max(known, default=None)
+    return max(known, default=None, key=lambda one: one.order)
 
 
 def add_deletions(session: WriteSession, deletions: Deletions) -> None:
@@ -124,4 +129,5 @@ def note_deletions(session: WriteSession, uuids: Iterable[tuple[str, int]], *, i
 
 def united(one: Deletions, other: Deletions) -> dict[str, Deletion]:
     """The later of the deletions and restorations of both."""
-    return {uuid: max(filter(None, (one.get(uuid), other.get(uuid)))) for uuid in {**one, **other}}
+    both = [*one.items(), *other.items()]
+    return dict(sorted(both, key=lambda item: item[1].order))

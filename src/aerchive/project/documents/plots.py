@@ -18,6 +18,7 @@ from aerchive import layout
 from aerchive.models.config import RunConfig
 from aerchive.models.shown import cut, own_names
 from aerchive.storage.chunks.drafts import AttributeValue, DatasetDraft, GroupDraft
+from aerchive.stored.forms import is_composed
 from aerchive.threads import in_order
 
 SWEEP: Final = "sweep"
@@ -228,7 +229,9 @@ def probability_plot(datasets: Mapping[str, DatasetDraft]) -> Plot | None:
     """The probabilities of a saved state, or of a density matrix too large to be shown, in at most 1,024 bins."""
     for kind, what in ("statevector", ""), ("density_matrix", ", density matrix"):
         dataset = next((one for one in datasets.values() if one.attributes.get("kind") == kind), None)
-        if dataset is None or dataset.attributes.get("layout") == "packed" or dataset.dtype.kind != "c":
+        if dataset is None or is_composed(dataset.attributes) or dataset.dtype.kind != "c":
+            continue
+        if dataset.attributes.get("layout") == "packed":
             continue
         read, shape, number = last_array(dataset)
         size = shape[0] if shape else 0

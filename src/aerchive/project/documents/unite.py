@@ -22,6 +22,7 @@ from aerchive.models.labels import Author, LabelChange, RunLabels
 from aerchive.models.run import conflict_id
 from aerchive.project.documents.draft import RunDraft
 from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
+from aerchive.storage.chunks.missing import MissingPayload
 
 _OF_INPUTS = (layout.INPUTS, layout.TABLE, layout.PARAMETER_NAMES)
 _PIECE_BYTES = 16 * 1024 * 1024
@@ -70,6 +71,7 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
         objects={**given.objects, **stored.objects},
         attachments=attachments,
         view=stored.view or given.view,
+        missing=_still_missing(stored, datasets),
         provenance=stored.provenance or given.provenance,
         refused=given.refused,
         is_bare=stored.is_bare and given.is_bare,
@@ -87,6 +89,14 @@ def renamed_conflict(given: RunDraft) -> RunDraft:
         job_id=conflict_id(given.job_id, given.run_uuid),
         config=given.config.model_copy(update={"conflicts_with": given.job_id}),
     )
+
+
+def _still_missing(stored: RunDraft, datasets: Mapping[str, DatasetDraft]) -> MissingPayload | None:
+    """What a run that was extracted without its payload lacks when it has these datasets."""
+    if stored.missing is None:
+        return None
+    left = {name: one for name, one in stored.missing.datasets.items() if name not in datasets}
+    return dataclasses.replace(stored.missing, datasets=left) if left else None
 
 
 def _with_labels(stored: RunLabels, given: RunLabels, author: Author | None) -> RunLabels:
@@ -142,10 +152,10 @@ def _have_same_numbers(one: DatasetDraft, other: DatasetDraft) -> bool:
 
 def _are_same(one: DatasetDraft, other: DatasetDraft) -> bool:
     """Whether two datasets have the same bits; if the first was rounded when it was written, bits are not compared."""
-    if one.shape != other.shape or one.attributes.get("dtype") != other.attributes.get("dtype"):
-        return False
     if "infidelity" in one.attributes:
         return True
+    if one.shape != other.shape or one.attributes.get("dtype") != other.attributes.get("dtype"):
+        return False
     rows = max(1, _PIECE_BYTES * one.shape[0] // max(1, other.nbytes))
     starts = range(0, one.shape[0], rows)
     return all(one.rows(at, at + rows).tobytes() == other.rows(at, at + rows).tobytes() for at in starts)

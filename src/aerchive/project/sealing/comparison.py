@@ -164,8 +164,9 @@ def _differences(
     notes: list[str] = []
     if expected.part:
         there = len(paths.keys() & sealed.leaves.keys())
-        of = "" if sealed.number is None else f" of the {sealed.number}"
-        notes.append(f"{file.path}: has {there}{of} sealed runs; other sealed runs were not asked for")
+        of = f"{there} sealed run{'' if there == 1 else 's'}"
+        of = of if sealed.number is None else f"{there} of the {format_runs(sealed.number)} that were sealed"
+        notes.append(f"{file.path}: has {of}; other sealed runs were not asked for")
     else:
         problems += [
             f"{file.path}: the sealed run with the run_uuid {uuid} is missing, or could not be read"

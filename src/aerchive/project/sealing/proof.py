@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from aerchive.codecs.attachment import AttachedFile, write_new
-from aerchive.project.sealing.document import check_hash, read_document
+from aerchive.errors import InvalidInputError
+from aerchive.project.sealing.document import check_hash, is_hash, read_document
 from aerchive.project.sealing.leaves import Leaf
 from aerchive.project.sealing.merkle import root_of_path
 
@@ -56,7 +57,15 @@ class Proof:
 
         Args:
             root: The root of the seal, 64 hexadecimal digits.
+
+        Raises:
+            InvalidInputError: It is no root.
         """
+        given: object = root
+        if not isinstance(given, str) or not is_hash(given.lower()):
+            raise InvalidInputError(
+                f"root must be 64 hexadecimal digits, the attribute root of a seal; found {given!r:.80}"
+            )
         return root.lower() == root_of_path(self.leaf.line, self.index, self.runs, self.path)
 
     def to_json(self) -> str:

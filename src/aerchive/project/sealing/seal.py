@@ -170,7 +170,7 @@ def read_seal(
         FormatError: It is not a seal.
         NewerFormatError: A later version of aerchive has written it.
         IntegrityError: The signature is not that of this person over this file, or the leaves do not give the root.
-        InvalidInputError: One of ``signers`` and ``identity`` is missing.
+        InvalidInputError: One of ``signers`` and ``identity`` is missing or empty.
         MissingExtraError: A signature is to be checked, and ``ssh-keygen`` is not installed.
     """
     data = AttachedFile.read(path).data
@@ -180,6 +180,10 @@ def read_seal(
                 "a signature is checked with signers (a file with public keys) and identity (the person who signed)"
             )
     else:
+        if not identity or "\0" in identity:
+            raise InvalidInputError(
+                f"identity must be the name of the person who signed, as the file of signers has it; found {identity!r}"
+            )
         check_signature(data, signature or f"{os.fspath(path)}.sig", Signers(os.fspath(signers), identity))
     return _seal_of_bytes(data, path)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from aerchive import layout
-from aerchive.errors import InvalidInputError
+from aerchive.errors import FormatError, InvalidInputError
 from aerchive.limits import limits
 from aerchive.project.catalogue.deletions import Deletions
 from aerchive.project.sealing.kept_proofs import ATTACHMENT
@@ -13,12 +14,20 @@ from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.hdf5.transfer import group_draft
 from aerchive.storage.sessions import WriteSession
 
-_LONGEST_NAME = 128
-_SUFFIX = 9
-"""Number of characters that tell two values of one name apart: a tilde, and the beginning of a UUID."""
+_UUID = re.compile(r"[0-9A-Za-z_-]{8,64}")
+"""The form of a UUID whose beginning can be a part of a name."""
 
 
-class _Attached(NamedTuple):
+class Attached(NamedTuple):
+    """An attachment.
+
+    Attributes:
+        created: When it was attached, UTC.
+        uuid: Its UUID.
+        name: Its name.
+        group: Its group.
+    """
+
     created: str
     uuid: str
     name: str
@@ -26,6 +35,7 @@ class _Attached(NamedTuple):
 
     @property
     def suffix(self) -> str:
+        """What tells it from others of its name: a tilde, and the beginning of its UUID."""
         return f"~{self.uuid[:8]}"
 
     @property
@@ -34,23 +44,31 @@ class _Attached(NamedTuple):
         return self.name.removesuffix(self.suffix)
 
 
-def attached(holder: GroupReader) -> list[_Attached]:
-    """The attachments of a run or of a project."""
+def attached(holder: GroupReader) -> list[Attached]:
+    """The attachments of a run or of a project.
+
+    Raises:
+        FormatError: One has a UUID that cannot be a part of a name.
+    """
     if layout.ATTACHMENTS not in holder or not holder.is_group(layout.ATTACHMENTS):
         return []
     folder = holder.group(layout.ATTACHMENTS)
     groups = [(name, folder.group(name)) for name in folder.names()]
-    return [
-        _Attached(str(one.attribute("created")), str(one.attribute(layout.ATTACHMENT_UUID)), name, one)
+    found = [
+        Attached(str(one.attribute("created")), str(one.attribute(layout.ATTACHMENT_UUID)), name, one)
         for name, one in groups
     ]
+    for one in found:
+        if _UUID.fullmatch(one.uuid) is None:
+            raise FormatError(f"{one.group.where()}: {one.uuid!r:.80} is not the UUID of an attachment")
+    return found
 
 
 def unite_attachments(
     session: WriteSession,
     path: str,
-    here: list[_Attached],
-    there: list[_Attached],
+    here: list[Attached],
+    there: list[Attached],
     deletions: Deletions,
     conflicts: list[str],
 ) -> bool:
@@ -100,14 +118,14 @@ def unite_attachments(
     return True
 
 
-def _names(wanted: dict[str, _Attached]) -> dict[str, str]:
+def _names(wanted: dict[str, Attached]) -> dict[str, str]:
     """The name of each attachment, by its UUID."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for one in sorted(wanted.values(), key=lambda one: one[:2]):
         name = one.base
         if name in taken:
-            name = f"{one.base[: _LONGEST_NAME - _SUFFIX]}{one.suffix}"
+            name = f"{one.base}{one.suffix}"
         taken.add(name)
         names[one.uuid] = name
     return names

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from aerchive import layout
 from aerchive.display.html import ShownReport
 from aerchive.display.text import clean, cut, format_runs
-from aerchive.errors import AerchiveError, NotFoundError
+from aerchive.errors import AerchiveError, FormatError, NotFoundError, UnsafeContentError
 from aerchive.models.base import to_text
 from aerchive.models.labels import RunLabels
 from aerchive.models.run import RunRecord
@@ -32,6 +34,8 @@ _MOST_SHOWN = 20
 """Number of runs of one kind that are printed; the report has all of them."""
 _LONGEST = 60
 """Length at which the value of a label is cut off."""
+_KINDS = ("only_first", "only_second", "relabelled", "payload_in_one", "conflicts", "same_results")
+"""The fields of a report that are lists of runs."""
 _LABELS = ("name", "notes", "tags", "params")
 
 
@@ -65,6 +69,7 @@ class ProjectDiffReport(ShownReport):
         payload_in_one: Runs that both have, one of them without its payload.
         conflicts: Different results of one job, and runs of one UUID with different content.
         same_results: Runs that only one project has, whose results are those of a run with another id in the other.
+        problems: Runs that were not compared, because they are damaged. Each is a sentence.
     """
 
     first: str
@@ -76,19 +81,18 @@ class ProjectDiffReport(ShownReport):
     payload_in_one: list[DifferingRun] = field(default_factory=list)
     conflicts: list[DifferingRun] = field(default_factory=list)
     same_results: list[DifferingRun] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     @property
     def is_same(self) -> bool:
         """Whether both projects have the same runs, with the same labels and payloads."""
-        return not (self.only_first or self.only_second or self.relabelled or self.payload_in_one or self.conflicts)
+        differing = self.only_first or self.only_second or self.relabelled or self.payload_in_one or self.conflicts
+        return not (differing or self.problems)
 
     def to_json(self) -> dict[str, Any]:
         """The report as a dictionary that can be written as JSON."""
         fields = dataclasses.asdict(self)
-        fields |= {
-            name: [one._asdict() for one in getattr(self, name)]
-            for name in ("only_first", "only_second", "relabelled", "payload_in_one", "conflicts", "same_results")
-        }
+        fields |= {name: [one._asdict() for one in getattr(self, name)] for name in _KINDS}
         return {**fields, "is_same": self.is_same}
 
     def __str__(self) -> str:
@@ -105,6 +109,7 @@ class ProjectDiffReport(ShownReport):
                 lines.append(f"{format_runs(len(runs))} {title}:")
                 lines += [f"  {_line(one)}" for one in runs[:_MOST_SHOWN]]
                 lines += [f"  and {len(runs) - _MOST_SHOWN} more"] if len(runs) > _MOST_SHOWN else []
+        lines += [f"problem: {one}" for one in self.problems]
         return "\n".join(map(clean, lines))
 
 
@@ -113,22 +118,46 @@ def _line(one: DifferingRun) -> str:
     return f"{one.job_id}{name}, {one.created[:19].replace('T', ' ')}{': ' if one.detail else ''}{one.detail}"
 
 
-class _Known(NamedTuple):
-    """A run of one project, as far as it was read.
+class _Outline(NamedTuple):
+    """What tells at once whether a run is the same in both projects, without reading its documents.
 
     Attributes:
-        record: Its documents.
         path: Path of its group.
         core: The digest of its core.
+        labels: The digest of its labels.
         lacks: Whether it lacks its payload.
         attached: The UUIDs of its attachments.
     """
 
-    record: RunRecord
     path: str
     core: object
+    labels: object
     lacks: bool
     attached: frozenset[str]
+
+
+class _Known(NamedTuple):
+    """A run that is not the same in both projects.
+
+    Attributes:
+        outline: What was read of it first.
+        run_uuid: Its UUID.
+        sealed_id: The job id that is sealed.
+        shown: The run as the report has it.
+        labels: Its labels.
+        is_anonymised: Whether personal facts were left out.
+        has_data: Whether it has data.
+        like: A digest of what runs with the same results have in common.
+    """
+
+    outline: _Outline
+    run_uuid: str
+    sealed_id: str
+    shown: DifferingRun
+    labels: RunLabels
+    is_anonymised: bool
+    has_data: bool
+    like: bytes
 
 
 def diff(one: ProjectFile, other: ProjectFile, progress: Progress | None) -> ProjectDiffReport:
@@ -152,25 +181,30 @@ def diff(one: ProjectFile, other: ProjectFile, progress: Progress | None) -> Pro
         if progress is not None:
             progress(read, total)
 
-    first, second = (_runs(file, some, count) for file, some in zip((one, other), rows, strict=True))
     report = ProjectDiffReport(str(one.path), str(other.path))
+    outlines = [_outlines(file, some, count, report) for file, some in zip((one, other), rows, strict=True)]
+    first, second = outlines
+    same = {
+        uuid for uuid in first.keys() & second.keys() if first[uuid]._replace(path="") == second[uuid]._replace(path="")
+    }
+    numbers = len(same)
+    here, there = (_documents(file, some, same, report) for file, some in zip((one, other), outlines, strict=True))
     names = (one.path.name, other.path.name) if one.path.name != other.path.name else (report.first, report.second)
-    same = 0
-    for run_uuid in first.keys() & second.keys():
-        kind, detail = _compare(first[run_uuid], second[run_uuid], names)
+    for run_uuid in here.keys() & there.keys():
+        kind, detail = _compare(here[run_uuid], there[run_uuid], names)
         if kind is None:
-            same += 1
+            numbers += 1
         else:
-            getattr(report, kind).append(_shown(first[run_uuid], detail))
-    left = [first[uuid] for uuid in first.keys() - second.keys()]
-    right = [second[uuid] for uuid in second.keys() - first.keys()]
+            getattr(report, kind).append(here[run_uuid].shown._replace(detail=detail))
+    left = [known for uuid, known in here.items() if uuid not in second]
+    right = [known for uuid, known in there.items() if uuid not in first]
     report.only_first.extend(_only(known, gone_there, names[1]) for known in left)
     report.only_second.extend(_only(known, gone_here, names[0]) for known in right)
     _compare_rivals(report, left, right)
     _compare_results(report, (one, left), (other, right))
-    for name in ("only_first", "only_second", "relabelled", "payload_in_one", "conflicts", "same_results"):
+    for name in _KINDS:
         getattr(report, name).sort(key=lambda run: (run.created, run.job_id))
-    return dataclasses.replace(report, same=same)
+    return dataclasses.replace(report, same=numbers)
 
 
 def _rows(file: ProjectFile) -> tuple[NDArray[np.void], Deletions]:
@@ -178,29 +212,78 @@ def _rows(file: ProjectFile) -> tuple[NDArray[np.void], Deletions]:
         return present(Catalogue(session).rows()), read_deletions(session)
 
 
-def _runs(file: ProjectFile, rows: NDArray[np.void], count: Callable[[int], None]) -> dict[str, _Known]:
+def _outlines(
+    file: ProjectFile, rows: NDArray[np.void], count: Callable[[int], None], report: ProjectDiffReport
+) -> dict[str, _Outline]:
     """The runs of a project by UUID; writers need not wait until all are read."""
-    found: dict[str, _Known] = {}
-    for first in range(0, len(rows), _TOGETHER):
-        some = rows[first : first + _TOGETHER]
+    found: dict[str, _Outline] = {}
+    for paths in _batches(list(map(run_path, rows))):
         with file.read() as session:
-            for known in _read(session, some):
-                found[known.record.run_uuid] = known
-        count(len(some))
+            for path, group in _groups(session, paths, report):
+                with _noted(report):
+                    labels = group.group(layout.LABELS).attribute("sha256") if layout.LABELS in group else None
+                    core = group.group(layout.SEAL).attribute("core_sha256")
+                    lacks = layout.MISSING in group
+                    found[str(group.run_uuid())] = _Outline(path, core, labels, lacks, _attached(group))
+        count(len(paths))
     return found
 
 
-def _read(session: ReadSession, rows: NDArray[np.void]) -> Iterator[_Known]:
+def _documents(
+    file: ProjectFile, outlines: Mapping[str, _Outline], same: Set[str], report: ProjectDiffReport
+) -> dict[str, _Known]:
+    """The runs of a project that differ, by UUID."""
+    found: dict[str, _Known] = {}
+    wanted = {one.path: one for uuid, one in outlines.items() if uuid not in same}
+    for paths in _batches([*wanted]):
+        with file.read() as session:
+            for path, group in _groups(session, paths, report):
+                with _noted(report):
+                    record = read_own_record(group)
+                    found[record.run_uuid] = _known(wanted[path], record)
+    return found
+
+
+def _batches(paths: list[str]) -> Iterator[list[str]]:
+    return (paths[first : first + _TOGETHER] for first in range(0, len(paths), _TOGETHER))
+
+
+def _groups(session: ReadSession, paths: Iterable[str], report: ProjectDiffReport) -> Iterator[tuple[str, CachedGroup]]:
     folders = Folders(session.root)
-    for row in rows:
+    for path in paths:
         check_interrupt()
-        try:
-            group = folders.group(run_path(row))
-        except NotFoundError:  # deleted just now
-            continue
-        record = read_own_record(group)
-        core = group.group(layout.SEAL).attribute("core_sha256")
-        yield _Known(record, run_path(row), core, layout.MISSING in group, _attached(group))
+        with _noted(report):
+            yield path, folders.group(path)
+
+
+@contextlib.contextmanager
+def _noted(report: ProjectDiffReport) -> Iterator[None]:
+    """Notes the damage of a run, so that the others are compared."""
+    try:
+        yield
+    except NotFoundError:  # deleted just now
+        pass
+    except (FormatError, UnsafeContentError) as error:
+        report.problems.append(f"{error}; not compared")
+
+
+def _known(outline: _Outline, record: RunRecord) -> _Known:
+    config, labels = record.config, record.labels
+    like = (
+        *(config.program, record.status.outcome, config.num_circuits, config.num_qubits),
+        *(config.used.get("seed_simulator"), config.used.get("shots"), config.used.get("method")),
+        to_text(config.circuit_facts),
+    )
+    return _Known(
+        outline,
+        record.run_uuid,
+        record.sealed_id,
+        DifferingRun(record.job_id, labels.name, record.created),
+        labels,
+        bool(config.anonymised),
+        record.status.has_data,
+        hashlib.sha256(repr(like).encode()).digest(),
+    )
 
 
 def _attached(group: CachedGroup) -> frozenset[str]:
@@ -210,30 +293,26 @@ def _attached(group: CachedGroup) -> frozenset[str]:
     return frozenset(str(folder.group(name).attribute(layout.ATTACHMENT_UUID)) for name in folder.names())
 
 
-def _shown(known: _Known, detail: str = "") -> DifferingRun:
-    record = known.record
-    return DifferingRun(record.job_id, record.labels.name, record.created, detail)
-
-
 def _only(known: _Known, gone: Deletions, name: str) -> DifferingRun:
     """A run that the project with this name does not have."""
-    deletion = gone.get(known.record.run_uuid)
-    return _shown(known, f"deleted in {name}" if deletion is not None and deletion.is_deleted else "")
+    deletion = gone.get(known.run_uuid)
+    detail = f"deleted in {name}" if deletion is not None and deletion.is_deleted else ""
+    return known.shown._replace(detail=detail)
 
 
 def _compare(one: _Known, other: _Known, names: tuple[str, str]) -> tuple[str | None, str]:
     """What differs between a run in two projects: a field of the report, and words; ``None`` if nothing."""
-    labels = _differing_labels(one.record.labels, other.record.labels)
-    if one.attached != other.attached:
+    labels = _differing_labels(one.labels, other.labels)
+    if one.outline.attached != other.outline.attached:
         labels.append("attachments")
-    if one.core != other.core:
-        if bool(one.record.config.anonymised) != bool(other.record.config.anonymised):
-            where = names[0 if one.record.config.anonymised else 1]
+    if one.outline.core != other.outline.core:
+        if one.is_anonymised != other.is_anonymised:
+            where = names[0 if one.is_anonymised else 1]
             return "relabelled", f"without personal facts in {where}"
         return "conflicts", "the same UUID, and other content"
-    if one.lacks != other.lacks:
+    if one.outline.lacks != other.outline.lacks:
         also = f"; also other labels: {'; '.join(labels)}" if labels else ""
-        return "payload_in_one", f"its arrays are only in {names[1 if one.lacks else 0]}{also}"
+        return "payload_in_one", f"its arrays are only in {names[1 if one.outline.lacks else 0]}{also}"
     return ("relabelled", "; ".join(labels)) if labels else (None, "")
 
 
@@ -248,11 +327,11 @@ def _differing_labels(one: RunLabels, other: RunLabels) -> list[str]:
 def _compare_rivals(report: ProjectDiffReport, left: list[_Known], right: list[_Known]) -> None:
     there: dict[str, list[_Known]] = {}
     for known in right:
-        there.setdefault(known.record.sealed_id, []).append(known)
+        there.setdefault(known.sealed_id, []).append(known)
     for known in left:
-        for other in there.get(known.record.sealed_id, ()):
+        for other in there.get(known.sealed_id, ()):
             report.conflicts.append(
-                _shown(known, f"another result of the same job in {report.second} ({other.record.run_uuid})")
+                known.shown._replace(detail=f"another result of the same job in {report.second} ({other.run_uuid})")
             )
 
 
@@ -263,7 +342,7 @@ def _compare_results(
 
     Only runs that agree in what the catalogue knows of their circuits and options are opened.
     """
-    shared = {_outline(known) for known in one[1]} & {_outline(known) for known in other[1]}
+    shared = {known.like for known in one[1]} & {known.like for known in other[1]}
     if not shared:
         return
     digests: list[dict[str, list[_Known]]] = []
@@ -273,23 +352,14 @@ def _compare_results(
             folders = Folders(session.root)
             for known in runs:
                 check_interrupt()
-                if _outline(known) in shared and known.record.status.has_data:
+                if known.like in shared and known.has_data:
                     try:
-                        digest = results_digest(folders.group(known.path))
+                        digest = results_digest(folders.group(known.outline.path))
                     except AerchiveError:  # damaged, or deleted just now: `verify` tells
                         continue
                     found.setdefault(digest, []).append(known)
         digests.append(found)
     for digest in digests[0].keys() & digests[1].keys():
         for known in digests[0][digest]:
-            ids = ", ".join(twin.record.job_id for twin in digests[1][digest])
-            report.same_results.append(_shown(known, f"those of {ids} in {report.second}"))
-
-
-def _outline(known: _Known) -> tuple[object, ...]:
-    config = known.record.config
-    return (
-        *(config.program, known.record.status.outcome, config.num_circuits, config.num_qubits),
-        *(config.used.get("seed_simulator"), config.used.get("shots"), config.used.get("method")),
-        to_text(config.circuit_facts),
-    )
+            ids = ", ".join(twin.shown.job_id for twin in digests[1][digest])
+            report.same_results.append(known.shown._replace(detail=f"those of {ids} in {report.second}"))

@@ -15,7 +15,7 @@ from aerchive.errors import CommittedError, IntegrityError, InvalidInputError, U
 from aerchive.filters.profiles import PORTABLE
 from aerchive.project.care.changed_copy import names_told, verified_nodes
 from aerchive.project.care.verify import Progress
-from aerchive.project.catalogue.table import Catalogue, present, run_path, whole_id
+from aerchive.project.catalogue.table import Catalogue, run_path, whole_id
 from aerchive.project.documents.anonymise import Anonymiser
 from aerchive.project.documents.draft import RunDraft
 from aerchive.project.saving.attaching import Attaching, attachment_draft, write_attachings
@@ -73,7 +73,7 @@ def extract(file: ProjectFile, target: Path, part: Part, progress: Progress | No
         The new file.
     """
     with file.read() as session:
-        rows = _with_children(session, part.numbers)
+        rows = _with_family(session, part.numbers)
         original = f"{file.path.name} (project {session.root.attribute('project_uuid')})"
     if part.seal is not None:
         _check_can_be_proven(file, part, part.seal, rows)
@@ -118,15 +118,23 @@ def _check_can_be_proven(file: ProjectFile, part: Part, seal: Seal, rows: NDArra
     check_sealed(file, seal, zip(ids, leaves_of(file, rows), strict=True))
 
 
-def _with_children(session: ReadSession, numbers: Sequence[int]) -> NDArray[np.void]:
-    """The rows of runs, and of the runs beneath those of primitives, in the order of the catalogue."""
+def _with_family(session: ReadSession, numbers: Sequence[int]) -> NDArray[np.void]:
+    """The rows of runs, of those of primitives above them, and of the runs beneath, in the order of the catalogue.
+
+    A run whose parent is not there would not be listed.
+    """
     rows = Catalogue(session).rows()
     chosen = set(numbers)
-    parents = present(rows)["parent"]
-    if len(chosen) < len(rows) and np.any(parents != b""):
+    is_beneath = (rows["parent"] != b"") & (rows["deleted"] == 0)
+    if len(chosen) < len(rows) and np.any(is_beneath):
         ids = {Catalogue.key(whole_id(session, rows[number])) for number in numbers}
         ids |= {one.partition(b"~")[0] for one in ids}
-        beneath = np.flatnonzero((rows["deleted"] == 0) & np.isin(rows["parent"], [*ids]) & (rows["parent"] != b""))
+        beneath = np.flatnonzero(is_beneath & np.isin(rows["parent"], [*ids]))
+        above = np.unique(rows["parent"][[number for number in chosen if is_beneath[number]]])
+        if len(above):
+            ids_now = {one: one.partition(b"~")[0] for one in rows["job_id"][rows["deleted"] == 0].tolist()}
+            named = [one for one, sealed in ids_now.items() if one in above or sealed in above]
+            chosen |= set(np.flatnonzero((rows["deleted"] == 0) & np.isin(rows["job_id"], named)).tolist())
         chosen |= set(beneath.tolist())
     found: NDArray[np.void] = rows[sorted(chosen)]
     return found

@@ -33,8 +33,8 @@ from aerchive.project.care.verify import LINKED, MUTABLE, Progress
 from aerchive.project.catalogue.deletions import add_deletions, read_deletions, united
 from aerchive.project.catalogue.table import Catalogue, present, run_path, whole_id
 from aerchive.project.parts import ProjectParts
-from aerchive.project.sharing.attachments import attached, unite_attachments
-from aerchive.project.sharing.one_run import RunMerger
+from aerchive.project.sharing.attachments import Attached, attached, unite_attachments
+from aerchive.project.sharing.one_run import Incoming, RunMerger
 from aerchive.project.sharing.report import MergeReport, Tally
 from aerchive.project.sharing.target import KnownRuns
 from aerchive.project.spooling.spools import Spools
@@ -143,7 +143,7 @@ class _Merge:
         total, done = int(rows["nbytes"].sum()) + len(rows), 0
         with self._pool:
             if theirs or has_attachments:
-                self._tally.take(self._commit(self._beside))
+                self._tally.take(self._united_beside())
             for some in _batches(rows):
                 self._batch(some)
                 done += int(some["nbytes"].sum()) + len(some)
@@ -184,6 +184,24 @@ class _Merge:
         return notes
 
     # -- commits
+
+    def _united_beside(self) -> Tally:
+        """Merges what is beside the runs; without the attachments of the other project if these are damaged."""
+        try:
+            return self._commit(lambda source, out: self._beside(source, out, self._attached(source)))
+        except (FormatError, UnsafeContentError) as error:
+            if not str(error).startswith(f"{self._other.path}: /{layout.ATTACHMENTS}"):
+                raise
+            tally = self._commit(lambda source, out: self._beside(source, out, None))
+            tally.problems.append(f"{error}; the attachments of the project itself are not merged")
+            return tally
+
+    def _attached(self, source: ReadSession) -> list[Attached]:
+        """The attachments of the other project itself, each verified if that is from elsewhere."""
+        if self._is_foreign and layout.ATTACHMENTS in source.root:
+            verifier = GroupVerifier(source.root.group(layout.ATTACHMENTS), layout.ATTACHMENTS, source.root)
+            self._refuse(source, verifier, verifier.attachment_problems())
+        return attached(source.root)
 
     def _batch(self, rows: NDArray[np.void]) -> None:
         """Merges some runs in one commit; without those that turn out to be damaged."""
@@ -236,8 +254,8 @@ class _Merge:
 
     # -- what is written
 
-    def _beside(self, source: ReadSession, out: WriteSession) -> Tally:
-        """Unites what was deleted, and the attachments of the projects themselves."""
+    def _beside(self, source: ReadSession, out: WriteSession, there: list[Attached] | None) -> Tally:
+        """Unites what was deleted, and the attachments of the projects themselves, if those of the other are given."""
         tally = Tally()
         theirs, ours = read_deletions(source), read_deletions(out)
         both = united(ours, theirs)
@@ -251,8 +269,9 @@ class _Merge:
         delete_runs(out, doomed, notes=False)
         add_deletions(out, new)
         tally.add("deleted", len(doomed))
-        has_united = unite_attachments(out, "", attached(out.root), attached(source.root), both, tally.conflicts)
-        tally.is_changed = bool(new) or has_united
+        tally.is_changed = bool(new or doomed)
+        if there is not None:
+            tally.is_changed |= unite_attachments(out, "", attached(out.root), there, both, tally.conflicts)
         return tally
 
     def _write(self, source: ReadSession, out: WriteSession, rows: list[np.void]) -> Tally:
@@ -267,11 +286,11 @@ class _Merge:
             path = run_path(row)
             try:
                 group = folders.group(path)
-                merger.take(group, row, objects, lambda group: self._check(source, group, linked))
+                merger.take(Incoming(group, row, objects, lambda group: self._check(source, group, linked)))
             except NotFoundError:  # deleted there meanwhile, or replaced; the next merge sees that
                 continue
             except (FormatError, UnsafeContentError) as error:
-                if f"{self._file.path}: " in str(error):
+                if str(error).startswith(f"{self._file.path}: "):  # it is this project that is damaged
                     raise
                 raise _BadRun(path, f"{error}; not merged") from error
         merger.finish()
@@ -286,8 +305,10 @@ class _Merge:
         if not self._is_foreign:
             return
         verifier = GroupVerifier(group, str(group.run_uuid()), source.root, linked)
-        problems = verifier.problems(MUTABLE, LINKED)
-        problems += filter(None, chunk_problems(verifier.chunks, source.fd, self._pool))
+        self._refuse(source, verifier, verifier.problems(MUTABLE, LINKED))
+
+    def _refuse(self, source: ReadSession, verifier: GroupVerifier, problems: list[str]) -> None:
+        problems = [*problems, *filter(None, chunk_problems(verifier.chunks, source.fd, self._pool))]
         if problems:
             raise IntegrityError(problems[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,28 @@ from aerchive.storage.hdf5.cached_group import CachedGroup
 from aerchive.storage.hdf5.transfer import dataset_drafts, view_draft
 from aerchive.storage.sessions import WriteSession
 from aerchive.times import to_microseconds
+
+
+class Incoming(NamedTuple):
+    """A run of the other project.
+
+    Attributes:
+        group: Its group.
+        row: Its row of the catalogue.
+        objects: Shared objects that were read before, as for `RunDraft.of_group`.
+        check: A function that is called before anything large of the run is used; it raises an error if the run is not
+            to be merged.
+    """
+
+    group: CachedGroup
+    row: np.void
+    objects: dict[str, ObjectDraft]
+    check: Callable[[CachedGroup], None]
+
+    @property
+    def draft(self) -> RunDraft:
+        """Its draft."""
+        return stored_draft(self.group, self.row, self.objects)
 
 
 class RunMerger:
@@ -55,36 +78,27 @@ class RunMerger:
         self._writer.finish()
         self._tally.is_changed |= any(self._tally.numbers.get(name) for name in ("added", "united", "filled"))
 
-    def take(
-        self,
-        group: CachedGroup,
-        row: np.void,
-        objects: dict[str, ObjectDraft],
-        check: Callable[[CachedGroup], None],
-    ) -> None:
+    def take(self, given: Incoming) -> None:
         """Merges one run.
 
         Args:
-            group: The group of the run in the other project.
-            row: Its row of the catalogue there.
-            objects: Shared objects that were read before, as for `RunDraft.of_group`.
-            check: A function that is called before anything large of the run is used; it raises an error if the run
-                is not to be merged.
+            given: The run in the other project.
 
         Raises:
             IntegrityError: The run is not what its seal says.
         """
+        group = given.group
         run_uuid = str(group.run_uuid())
         last = self._deletions.get(run_uuid)
         if last is not None and last.is_deleted:
             self._tally.add("left_out")
             return
-        found = self._known.with_uuid(run_uuid, int(row["created_us"]))
+        found = self._known.with_uuid(run_uuid, int(given.row["created_us"]))
         if found is not None:
-            self._unite(found, group, row, objects, check)
+            self._unite(found, given)
             return
-        check(group)
-        draft = stored_draft(group, row, objects)
+        given.check(group)
+        draft = given.draft
         sealed_id = draft.record.sealed_id
         rivals = self._known.rivals(sealed_id)
         lost = [one for one in rivals if not read_own_record(one.group).status.has_data]
@@ -149,28 +163,22 @@ class RunMerger:
 
     # -- the same run
 
-    def _unite(
-        self,
-        found: Found,
-        group: CachedGroup,
-        row: np.void,
-        objects: dict[str, ObjectDraft],
-        check: Callable[[CachedGroup], None],
-    ) -> None:
-        is_changed = self._unite_labels(found, group)
-        is_filled = self._fill(found, group, check)
-        if not is_filled and self._unite_content(found, group, row, objects, check):
+    def _unite(self, found: Found, given: Incoming) -> None:
+        is_changed = self._unite_labels(found, given.group)
+        is_filled = self._fill(found, given)
+        if not is_filled and self._unite_content(found, given):
             return
-        here, there = attached(found.group), attached(group)
+        here, there = attached(found.group), attached(given.group)
         if here or there:
-            check(group)
+            given.check(given.group)
             if unite_attachments(self._session, found.path, here, there, self._deletions, self._tally.conflicts):
                 self._session.note_row(layout.CATALOGUE, found.number)
                 is_changed = True
         self._tally.add("filled" if is_filled else "united" if is_changed else "unchanged")
 
-    def _fill(self, found: Found, group: CachedGroup, check: Callable[[CachedGroup], None]) -> bool:
+    def _fill(self, found: Found, given: Incoming) -> bool:
         """Gives a run that was extracted without its payload what the other project has of it."""
+        group = given.group
         here = missing_of(found.group, str(found.group.run_uuid()))
         if here is None or _seal(found.group) != _seal(group):
             return False
@@ -178,8 +186,8 @@ class RunMerger:
         there = read_missing(group, run_uuid)
         wanted = here.datasets.keys() - (there.datasets.keys() if there is not None else set())
         if not wanted:
-            return self._take_recipes(found, group, here, check)
-        check(group)
+            return self._take_recipes(found, given, here)
+        given.check(group)
         drafts = {name: one for name, one in dataset_drafts(group, run_uuid).items() if name in wanted}
         self._session.check_room(drafts.values(), f"run {run_uuid}")
         nodes = self._session.fill_run(found.path, drafts, run_uuid)
@@ -199,16 +207,15 @@ class RunMerger:
         self._writer.replace_row(found.path, found.number, record, nbytes)
         return True
 
-    def _take_recipes(
-        self, found: Found, group: CachedGroup, here: MissingPayload, check: Callable[[CachedGroup], None]
-    ) -> bool:
+    def _take_recipes(self, found: Found, given: Incoming, here: MissingPayload) -> bool:
         """Notes that the run computes again what both projects lack, if only the other one knows that."""
+        group = given.group
         run_uuid = str(group.run_uuid())
         there = missing_of(group, run_uuid)
         new = set() if there is None else there.recomputed & (here.datasets.keys() - here.recomputed)
         if there is None or not new:
             return False
-        check(group)
+        given.check(group)
         missing = dataclasses.replace(
             here,
             datasets={**here.datasets, **{name: there.datasets[name] for name in new}},
@@ -234,26 +241,19 @@ class RunMerger:
         self._writer.relabel(found.path, found.number, record.relabelled(labels), int(found.row["nbytes"]))
         return True
 
-    def _unite_content(
-        self,
-        found: Found,
-        group: CachedGroup,
-        row: np.void,
-        objects: dict[str, ObjectDraft],
-        check: Callable[[CachedGroup], None],
-    ) -> bool:
+    def _unite_content(self, found: Found, given: Incoming) -> bool:
         """Gives a run what only the other project has of it; returns whether the run was replaced."""
-        if _seal(found.group) == _seal(group):
+        if _seal(found.group) == _seal(given.group):
             return False
-        here, there = stored_draft(found.group, found.row), stored_draft(group, row, objects)
+        here, there = stored_draft(found.group, found.row), given.draft
         if bool(here.config.anonymised) != bool(there.config.anonymised):
             return False  # one of them is without personal facts, on purpose
         if lacks(here, there) and not lacks(there, here):
-            check(group)
+            given.check(given.group)
             labels = union(here.labels, there.labels)
             whole = dataclasses.replace(there, labels=labels, attachments=here.attachments)
             path = self._writer.replace(here, whole, found.path, found.number)
-            self._check_seal(path, group)
+            self._check_seal(path, given.group)
             self._tally.add("united")
             return True
         if lacks(there, here) and not lacks(here, there):

@@ -72,7 +72,8 @@ class MergeReport(ShownReport):
             if number
         ]
         head = "would be merged" if self.dry_run else "merged"
-        lines = [f"{self.other} {head} into {self.path}: {', '.join(parts) or 'it has no runs'}"]
+        nothing = "nothing" if self.problems else "it has no runs"
+        lines = [f"{self.other} {head} into {self.path}: {', '.join(parts) or nothing}"]
         for title, texts in (("conflict", self.conflicts), ("problem", self.problems), ("note", self.notes)):
             lines += [f"  {title}: {text}" for text in texts]
         return "\n".join(map(clean, lines))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -183,6 +184,69 @@ class DatasetDraft:
             padded[tuple(slice(0, length) for length in box.shape)] = box
             box = padded
         return np.ascontiguousarray(box).reshape(-1).view(np.uint8)
+
+
+class Computed(Protocol):
+    """Values that are computed when they are written.
+
+    Attributes:
+        shape: The shape of the array.
+        dtype: The dtype of the elements.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the elements."""
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """The elements whose last index is from ``start`` up to but without ``stop``, C-contiguous, in any thread."""
+
+
+@dataclass(frozen=True)
+class ComputedDraft(DatasetDraft):
+    """A dataset whose values are computed chunk by chunk when it is written; its chunks have the whole first axis.
+
+    Attributes:
+        values: The values.
+    """
+
+    parts: Sequence[NDArray[Any]] = ()
+    values: Computed = field(kw_only=True)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the elements."""
+        return self.values.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the dataset."""
+        return self.values.shape
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the values before compression, in bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def rows(self, start: int, stop: int) -> NDArray[Any]:
+        """The rows ``start`` to ``stop`` along the first axis."""
+        return self.values.read(0, self.shape[-1])[start:stop]
+
+    def detached(self) -> DatasetDraft:
+        """The same draft with values in memory, because what they are computed from may change."""
+        whole = np.ascontiguousarray(self.values.read(0, self.shape[-1]))
+        return DatasetDraft([whole], attributes=self.attributes, compression=self.compression, chunk=self.chunk)
+
+    def read_chunk(self, offset: tuple[int, ...], chunk: tuple[int, ...]) -> NDArray[np.uint8]:
+        """The bytes of one chunk; see `DatasetDraft`."""
+        stop = min(offset[-1] + chunk[-1], self.shape[-1])
+        box = np.zeros(chunk, self.dtype)
+        box[..., : stop - offset[-1]] = self.values.read(offset[-1], stop)
+        return box.reshape(-1).view(np.uint8)
 
 
 def text_dataset(text: bytes, attributes: Mapping[str, AttributeValue] | None = None) -> DatasetDraft:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from aerchive.errors import FormatError, IntegrityError
 from aerchive.filters.deflate import Buffer
 from aerchive.filters.narrow import narrower
-from aerchive.filters.pipeline import RAW
-from aerchive.filters.profiles import Codec, unpack_chunk, unpack_piece
+from aerchive.filters.profiles import Codec, unpack_chunk, unpack_elements, unpack_piece
+from aerchive.lazy import cached_property
 from aerchive.limits import limits, over_limit
 from aerchive.storage.chunks import checksums
 from aerchive.storage.chunks.grid import Piece, Selection, pieces, select
@@ -136,9 +136,13 @@ class ReadPlan:
         if self.values is not None:
             return replace(self, selection=select(key, self.values.shape))
         selection = select(key, tuple(axis.stop for axis in self.selection.axes))
-        known = {location.piece.offset: location for location in self.locations}
+        known = self._by_offset
         locations = tuple(known[piece.offset]._replace(piece=piece) for piece in pieces(selection, self.chunk))
         return replace(self, selection=selection, locations=locations)
+
+    @cached_property
+    def _by_offset(self) -> dict[tuple[int, ...], ChunkLocation]:
+        return {location.piece.offset: location for location in self.locations}
 
     def parts(self, fd: int) -> Iterator[NDArray[Any]]:
         """Reads all values chunk by chunk in row-major order, so that a large array needs little memory.
@@ -183,6 +187,43 @@ class ReadPlan:
         stored = self.stored_bytes(fd, location)  # a chunk that was never written has a checksum as well
         return self.values_of(stored, location) if len(stored) else None
 
+    def elements_at(
+        self, fd: int, location: ChunkLocation, index: tuple[NDArray[np.integer], ...]
+    ) -> NDArray[Any] | None:
+        """The values of some elements of a chunk, of which only a part is expanded if they are few.
+
+        Args:
+            fd: File descriptor of the project file.
+            location: The chunk in the file.
+            index: The indices in the chunk along each axis, arrays that can be broadcast together.
+
+        Returns:
+            The values, with the shape of the indices after broadcasting; ``None`` if the chunk was never written, so
+            that all values are zero.
+
+        Raises:
+            IntegrityError: The chunk is damaged.
+            FormatError: The codec needs a package that is not installed.
+        """
+        if location.nbytes:
+            note_read(location.address, location.nbytes)
+        stored = self._verified(fd, location, _scratch(location.nbytes))
+        if not len(stored):
+            return None
+        numbers = np.asarray(np.ravel_multi_index(index, self.chunk))
+        with self._named(location):
+            raw = unpack_elements(
+                stored, location.mask, self.stored.itemsize, self.codec, math.prod(self.chunk), numbers.reshape(-1)
+            )
+        values = raw.view(self.stored).reshape(numbers.shape)
+        return values if self.stored == self.dtype else values.astype(self.dtype)
+
+    def announce(self, fd: int, location: ChunkLocation) -> None:
+        """Tells the system that a chunk is read soon; only a hint."""
+        if location.nbytes:
+            with disk_errors(self.where):
+                disk().will_read(fd, location.address, location.nbytes)
+
     def stored_bytes(self, fd: int, location: ChunkLocation) -> Buffer:
         """The stored bytes of a chunk, verified by the CRC-32; empty if the chunk was never written.
 
@@ -225,9 +266,7 @@ class ReadPlan:
             if number % _AHEAD == 0:
                 self._expect(fd, self.locations[number : number + _AHEAD])
             for next_one in self.locations[0 if number == 0 else number + _AHEAD : number + _AHEAD + 1]:
-                if next_one.nbytes:
-                    with disk_errors(self.where):
-                        disk().will_read(fd, next_one.address, next_one.nbytes)
+                self.announce(fd, next_one)
             yield location
 
     def _expect(self, fd: int, locations: Sequence[ChunkLocation]) -> None:
@@ -240,7 +279,7 @@ class ReadPlan:
         target = out[location.piece.target]
         is_whole = target.shape == self.chunk and target.flags.c_contiguous and self.stored == self.dtype
         room = target.reshape(-1).view(np.uint8) if is_whole else np.empty(self._chunk_bytes, np.uint8)
-        is_raw = location.mask & RAW == RAW and location.nbytes == room.size
+        is_raw = self.codec.is_raw(location.mask) and location.nbytes == room.size
         stored = self._verified(fd, location, room.data if is_raw else _scratch(location.nbytes))
         if not stored or (is_whole and is_raw):
             return

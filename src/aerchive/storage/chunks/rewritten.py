@@ -180,5 +180,9 @@ class RewrittenPlan(ReadPlan):
             )
         return values
 
+    def elements_at(self, fd: int, location: ChunkLocation, index: tuple[NDArray[np.integer], ...]) -> NDArray[Any]:
+        """The values of some elements of a piece, which is read as a whole; see `ReadPlan.elements_at`."""
+        return np.asarray(self.values_at(fd, location)[index])
+
     def _fill(self, fd: int, out: NDArray[Any], location: ChunkLocation) -> None:
         out[location.piece.target] = self.values_at(fd, location)[location.piece.inside]

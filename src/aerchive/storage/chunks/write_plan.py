@@ -172,7 +172,7 @@ def _as_it_is(packed: PackedDataset, shape: tuple[int, ...]) -> WritePlan:
 def _storage(shape: tuple[int, ...], chunk: tuple[int, ...], codec: Codec) -> dict[str, AttributeValue]:
     """The attributes that say how the values are stored, without the checksums."""
     attributes: dict[str, AttributeValue] = {}
-    if codec is Codec.ZSTANDARD:
+    if codec is not Codec.DEFLATE:
         attributes["filter_hint"] = zstandard.HINT
     if math.prod(grid_shape(shape, chunk)) > 1:
         attributes[layout.PIECE_SHAPE] = " ".join(map(str, chunk))

@@ -343,7 +343,7 @@ def array_of(node: Any, where: Where) -> Dataset:
             raise FormatError(f"{where}: filters {filters} have no place in a dataset without chunks")
         return found
     for codec in Codec:
-        if filters == (h5z.FILTER_SHUFFLE, int(codec)):
+        if filters == (h5z.FILTER_SHUFFLE, *codec.filters):
             break
     else:
         raise FormatError(f"{where}: filters {filters} have no place in an aerchive project that this version reads")

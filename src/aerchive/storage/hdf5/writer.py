@@ -619,8 +619,9 @@ def _dataset_properties(chunk: tuple[int, ...] | None, codec: Codec) -> h5p.Prop
     else:
         properties.set_chunk(chunk)
         properties.set_shuffle()
-        if codec is Codec.DEFLATE:
-            properties.set_deflate(layout.DEFLATE_LEVEL)
-        else:  # optional, because HDF5 would look for the plugin of a mandatory filter already now
-            properties.set_filter(int(codec), h5z.FLAG_OPTIONAL)
+        for number in codec.filters:
+            if number == Codec.DEFLATE:
+                properties.set_deflate(layout.DEFLATE_LEVEL)
+            else:  # optional, because HDF5 would look for the plugin of a mandatory filter already now
+                properties.set_filter(number, h5z.FLAG_OPTIONAL)
     return properties

@@ -85,6 +85,8 @@ def only_here(path: RemotePath, what: str) -> InvalidInputError:
 
 def missing(path: Path) -> NotFoundError:
     """The error for a project file that does not exist; it says how to get the file."""
+    if isinstance(path, RemotePath):
+        return NotFoundError(f"{path}: what was kept of it on this machine was removed; open it again")
     if is_annexed(path):
         return NotFoundError(
             f"{path}: the content of this file of git-annex is not on this machine; fetch it with: git annex get FILE"

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ from aerchive.storage.remote.source import State
 _LOCK = "lock"
 _DIGITS = 32
 _HEAD_BYTES = 48
+_LOOK_BYTES = 64 * 1024 * 1024
+"""Amount of new bytes after which it is looked how much space all states take."""
 
 
 class CachedState:
@@ -32,6 +35,7 @@ class CachedState:
 
     Args:
         folder: Its folder.
+        root: The folder of all states.
         state: The state.
         file_name: Name of the stand-in.
         lock: File descriptor with the lock; closed with the state.
@@ -42,22 +46,38 @@ class CachedState:
         blocks: The blocks.
     """
 
-    def __init__(self, folder: Path, state: State, file_name: str, lock: int) -> None:
+    def __init__(self, folder: Path, root: Path, state: State, file_name: str, lock: int) -> None:
         self.folder = folder
+        self._root = root
         self.stand_in = folder / file_name
         self._lock = lock
         self.blocks = Blocks(folder, state.size)
+        self._until_look = _LOOK_BYTES
 
     def open_stand_in(self, size: int) -> int:
-        """Opens the stand-in, which has the size of the file and no bytes."""
+        """Opens the stand-in, which has the size of the file and no bytes; what else lies there is replaced."""
         fd = os.open(self.stand_in, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         if os.fstat(fd).st_size != size:
             os.ftruncate(fd, size)
         return fd
 
+    def is_whole(self, size: int) -> bool:
+        """Whether the stand-in is as `open_stand_in` has made it: a user may have removed the folder."""
+        try:
+            return self.stand_in.lstat().st_size == size
+        except OSError:
+            return False
+
     def make_room(self, nbytes: int) -> bool:
-        """Whether there is room for more bytes; the blocks of this state are removed if it takes all of the room."""
+        """Whether there is room for more bytes; states that no process uses are removed for it.
+
+        The blocks of this state are removed if it takes all of the room.
+        """
         most = load_settings().remote_cache_bytes
+        self._until_look -= nbytes
+        if self._until_look < 0:
+            self._until_look = _LOOK_BYTES
+            _remove_old(self._root)
         if self.blocks.nbytes + nbytes <= most:
             return True
         self.blocks.clear()
@@ -79,7 +99,7 @@ def cached_state(key: str | None, state: State, head: bytes, file_name: str) -> 
         file_name: A name for the stand-in.
 
     Raises:
-        WriteError: The folder cannot be made.
+        WriteError: The folder cannot be made, or others could change it.
     """
     root = load_settings().remote_cache
     try:
@@ -90,7 +110,10 @@ def cached_state(key: str | None, state: State, head: bytes, file_name: str) -> 
         else:
             digest = hashlib.sha256(repr((state, head[:_HEAD_BYTES])).encode()).hexdigest()[:_DIGITS]
             folder = root / key[:_DIGITS] / digest
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _check_own(folder.parent)
+            _check_own(folder)
         while True:
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             fcntl.flock(lock, fcntl.LOCK_SH)
@@ -99,12 +122,28 @@ def cached_state(key: str | None, state: State, head: bytes, file_name: str) -> 
             os.close(lock)  # removed by another process just now
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.utime(lock)
-        return CachedState(folder, state, file_name, lock)
+        return CachedState(folder, root, state, file_name, lock)
+    except WriteError:
+        raise
     except OSError as error:
         raise WriteError(
             f"{root}: what is fetched from other machines cannot be kept there ({error.strerror}); name another folder "
             "with the setting remote_cache"
         ) from error
+
+
+def _check_own(folder: Path) -> None:
+    """Checks that nobody else can put blocks into a folder.
+
+    Raises:
+        WriteError: It belongs to another user, or others may write to it.
+    """
+    status = folder.lstat()
+    if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise WriteError(
+            f"{folder}: what is fetched from other machines is not kept there, because other users could change it; "
+            "name another folder with the setting remote_cache"
+        )
 
 
 def remove_state(kept: CachedState) -> None:

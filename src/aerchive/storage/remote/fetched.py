@@ -6,6 +6,7 @@ What is large is fetched as it is asked for. The figures are from `docs/decision
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -19,6 +20,7 @@ from aerchive.errors import ReadError
 from aerchive.storage.medium.parts import note_parts
 from aerchive.storage.remote.blocks import BLOCK_BYTES
 from aerchive.storage.remote.cache import CachedState, cached_state, note, noted, remove_state
+from aerchive.storage.remote.collector import resting_collector
 from aerchive.storage.remote.source import Source, State
 
 HEAD_BYTES = 4 * BLOCK_BYTES
@@ -31,6 +33,8 @@ _MOST_BYTES = 8 * 1024 * 1024
 """The largest request."""
 _GAP = 2
 """Blocks that are fetched though nobody asked for them, to make one request of two."""
+_MOST_AHEAD = 128
+"""Blocks that are fetched before they are wanted, by who reads one piece after another."""
 _PLACES = 16
 """Locks for parts of the file that are fetched at the same time."""
 _TOGETHER = 4
@@ -86,10 +90,16 @@ class FetchedFile:
         self._lock = threading.Lock()
         self._places = [threading.Lock() for _ in range(_PLACES)]
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._reads: OrderedDict[int, int] = OrderedDict()  # blocks read one after another, by the block after the last
 
     def _place(self, first: int) -> threading.Lock:
         """The lock of those who fetch what begins at a block: of several that want the same, one fetches it."""
         return self._places[first // (_MOST_BYTES // BLOCK_BYTES // 8) % _PLACES]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the stand-in is there and has its size."""
+        return self._kept.is_whole(self.state.size)
 
     # -- what `Parts` has
 
@@ -100,12 +110,12 @@ class FetchedFile:
             return 0
         first, last = offset // BLOCK_BYTES, -(-(offset + length) // BLOCK_BYTES)
         if length < BLOCK_BYTES:
-            with self._lock:  # of several threads that look for the same metadata, one fetches it
+            with resting_collector(), self._lock:  # of several threads that look for the same metadata, one fetches it
                 found = self._here(first, last)
                 if len(found) < last - first:
                     self._fetch_around(first, last, found)
         else:
-            with self._place(first):
+            with resting_collector(), self._place(first):
                 found = self._here(first, last)
                 self._fetch_spans(_spans(number for number in range(first, last) if number not in found), found)
         data = b"".join([found[number] for number in range(first, last)])
@@ -120,9 +130,28 @@ class FetchedFile:
             stop = min(offset + length, self.state.size)
             if stop > offset:
                 wanted.update(range(offset // BLOCK_BYTES, -(-stop // BLOCK_BYTES)))
-        with self._place(min(wanted, default=0)):
+        ahead = self._ahead(wanted)
+        with resting_collector(), self._place(min(wanted, default=0)):
             missing = [number for first, last in _spans(sorted(wanted)) for number in self._missing(first, last)]
+            if missing and ahead:
+                after = max(wanted) + 1
+                missing += self._missing(after, after + ahead)
             self._fetch_spans(_spans(missing, _GAP), {})
+
+    def _ahead(self, wanted: set[int]) -> int:
+        """The number of blocks behind the wanted ones that may be wanted next: as many as were read one after another.
+
+        So of what is fetched in vain there is never more than what was asked for.
+        """
+        if not wanted:
+            return 0
+        first, last = min(wanted), max(wanted) + 1
+        before = self._reads.pop(first, 0) or self._reads.pop(first + 1, 0)  # pieces may share a block
+        self._reads[last] = before + last - first
+        with contextlib.suppress(KeyError):  # other threads remove some as well
+            while len(self._reads) > _PLACES:
+                self._reads.popitem(last=False)
+        return min(before, _MOST_AHEAD, -(-self.state.size // BLOCK_BYTES) - last)
 
     def vetted(self) -> set[str]:
         """See `Parts`."""
@@ -136,7 +165,8 @@ class FetchedFile:
 
     def _here(self, first: int, last: int) -> dict[int, bytes]:
         """The blocks that need not be fetched."""
-        found = {number: self._blocks[number] for number in range(first, last) if number in self._blocks}
+        kept = ((number, self._blocks.get(number)) for number in range(first, last))
+        found = {number: block for number, block in kept if block is not None}
         if len(found) < last - first:
             found |= self._kept.blocks.get(first, last)
         return found
@@ -182,8 +212,9 @@ class FetchedFile:
             self._kept.blocks.put(first, data)
         for number, block in [*blocks.items()][:_KEPT_BLOCKS]:
             self._blocks[number] = block
-        while len(self._blocks) > _KEPT_BLOCKS:
-            self._blocks.pop(next(iter(self._blocks)), None)
+        with contextlib.suppress(KeyError):  # other threads remove blocks as well
+            while len(self._blocks) > _KEPT_BLOCKS:
+                self._blocks.popitem(last=False)
         return blocks
 
 

@@ -129,7 +129,10 @@ class FilesystemSource:
         """One attempt; what is the user's matter is not tried again, all else may pass."""
         try:
             return in_time(attempt, nbytes)
-        except (AerchiveError, AgainError):
+        except AerchiveError:
+            raise
+        except AgainError:
+            self._lock, self._opened = threading.Lock(), None  # the attempt that hangs may hold both for ever
             raise
         except FileNotFoundError as error:
             raise missing(self.name) from error
@@ -137,20 +140,24 @@ class FilesystemSource:
             raise InvalidInputError(f"{self.name}: is a folder; a project is one file") from error
         except PermissionError as error:
             raise ReadOnlyError(
-                f"{self.name}: this user may not read the file ({error}); look at the user and password of the service"
+                f"{self.name}: this user may not read the file ({self._said(error)}); look at the user and password of "
+                "the service"
             ) from error
         except ImportError as error:
             raise MissingExtraError(f"{self.name}: needs a package that is not installed: {error}") from error
         except ValueError as error:
-            raise InvalidInputError(f"{self.name}: {error}") from error
+            raise InvalidInputError(f"{self.name}: {self._said(error)}") from error
         except Exception as error:
             if type(error).__name__ == "FileExpired":  # fsspec's, for a file with another ETag than when it was opened
                 raise changed(self.name) from error
             if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
-                raise ReadOnlyError(f"{self.name}: {error}; log in to the service first") from error
+                raise ReadOnlyError(f"{self.name}: {self._said(error)}; log in to the service first") from error
             with self._lock:
                 self._opened = None
-            raise AgainError(f"it failed ({type(error).__name__}: {error})") from error
+            raise AgainError(f"it failed ({type(error).__name__}: {self._said(error)})") from error
+
+    def _said(self, error: Exception) -> str:
+        return self._address.without_secrets_in(str(error))
 
     def _begun(self, length: int) -> tuple[State, bytes]:
         with self._lock:

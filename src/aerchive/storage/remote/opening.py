@@ -51,7 +51,7 @@ def _opened(source: Source, file_name: str, again: Any, what: Any, wanted: State
         raise changed(source.name)
     key = (source.key, state, head[:48]) if source.key is not None else None
     fetched = None if key is None else _open.get(key)
-    if fetched is None:
+    if fetched is None or not fetched.is_whole:
         fetched = FetchedFile(source, state, head, file_name)
         if key is not None:
             _open[key] = fetched

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from aerchive.errors import FormatError, MissingExtraError, NotFoundError, ReadError, ReadOnlyError
 from aerchive.storage.remote.address import Address
 from aerchive.storage.remote.patience import AgainError, in_time, patience_s, seconds_of, tried
+from aerchive.storage.remote.proxies import Connections
 from aerchive.storage.remote.source import State, changed, cut_off, missing
+from aerchive.storage.remote.web_errors import PROXY_FORBIDDEN, no_login_for_proxy, unconnected
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse
 
 _PIECE_BYTES = 64 * 1024
 _MOST_WHOLE_BYTES = 16 * 1024 * 1024
@@ -27,9 +26,9 @@ _CONNECT_S = 10.0
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may be others a little later."""
 _GONE = frozenset({404, 410})
-_FORBIDDEN = frozenset({401, 403, 407})
+_FORBIDDEN = frozenset({401, 403})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+)\s*\Z")
+_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+)\s*\Z", re.ASCII | re.IGNORECASE)
 _CHANGED = 412
 _NOT_SATISFIABLE = 416
 
@@ -52,8 +51,7 @@ class WebSource:
         self.requests = 0
         self._address = address
         self._place: str | None = None
-        self._lock = threading.Lock()
-        self._pool: tuple[int, PoolManager] | None = None
+        self._connections = Connections()
         self._whole: tuple[State, bytes] | None = None
 
     def begin(self, length: int) -> tuple[State, bytes]:
@@ -126,18 +124,18 @@ class WebSource:
         try:
             answer = self._sent(headers)
         except urllib3.exceptions.LocationValueError as error:
-            raise NotFoundError(f"{self.name}: is not a URL that can be asked for ({error})") from None
-        except urllib3.exceptions.SSLError as error:
-            raise ReadError(f"{self.name}: the certificate of the server could not be verified ({error})") from error
+            why = self._address.without_secrets_in(str(error))
+            raise NotFoundError(f"{self.name}: is not a URL that can be asked for ({why})") from None
         except urllib3.exceptions.HTTPError as error:
-            raise AgainError(_why(error)) from error
+            self._place = None  # the next attempt asks for the way again
+            raise unconnected(self.name, error) from error
         is_done = False
         try:
-            self._check(answer)
+            self._check(answer, is_known=state is not None)
             yield answer
             is_done = True
         except urllib3.exceptions.HTTPError as error:
-            raise AgainError(_why(error)) from error
+            raise unconnected(self.name, error) from error
         finally:
             if is_done:
                 answer.release_conn()
@@ -150,7 +148,7 @@ class WebSource:
         url = self._place or first
         for _ in range(_MOST_REDIRECTS + 1):
             self.requests += 1
-            answer = self._pool_of_process(url).request(
+            answer = self._connections.manager(url).request(
                 "GET",
                 url,
                 headers=headers | self._login(url),
@@ -171,7 +169,13 @@ class WebSource:
         raise ReadError(f"{self.name}: the server redirects more than {_MOST_REDIRECTS} times")
 
     def _followed(self, url: str, target: str) -> str:
-        following = urljoin(url, target)
+        import urllib3
+
+        try:
+            following = urljoin(url, target)
+            urllib3.util.parse_url(following)
+        except ValueError:  # whose text may have a signature
+            raise ReadError(f"{self.name}: the server redirects to an address that cannot be asked for") from None
         old, new = urlsplit(url).scheme, urlsplit(following).scheme
         if new not in ("http", "https") or (old == "https" and new == "http"):
             raise ReadError(
@@ -187,7 +191,7 @@ class WebSource:
             return {}
         return urllib3.make_headers(basic_auth=":".join(secrets))
 
-    def _check(self, answer: BaseHTTPResponse) -> None:
+    def _check(self, answer: BaseHTTPResponse, *, is_known: bool) -> None:
         """Refuses answers that do not have the wanted bytes."""
         status = answer.status
         if status in _PASSING:
@@ -199,15 +203,14 @@ class WebSource:
                 f"{self.name}: the server does not let this user read the file (answer {status}); look at the user "
                 "and password in the URL, or ask for a new link"
             )
+        if status == PROXY_FORBIDDEN:
+            raise no_login_for_proxy(self.name)
         if status == _CHANGED:
             raise changed(self.name)
         if status == _NOT_SATISFIABLE:
-            size = answer.headers.get("Content-Range", "")
-            raise (
-                FormatError(f"{self.name}: is empty, so not an aerchive project")
-                if size.endswith("/0")
-                else changed(self.name)
-            )
+            if answer.headers.get("Content-Range", "").endswith("/0"):
+                raise FormatError(f"{self.name}: is empty, so not an aerchive project")
+            raise changed(self.name) if is_known else self._wrong_range(answer)
         if status not in (200, 206):
             raise ReadError(f"{self.name}: the server answered {status}, which is not understood")
         if answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
@@ -225,13 +228,6 @@ class WebSource:
                 raise AgainError(str(cut_off("the answer ended early", len(data), wanted)).rpartition(";")[0])
             data += piece
         return bytes(data)
-
-    def _pool_of_process(self, url: str) -> PoolManager:
-        """The connections of this process: those of its parent are not for it."""
-        with self._lock:
-            if self._pool is None or self._pool[0] != os.getpid():
-                self._pool = os.getpid(), _pool(url)
-            return self._pool[1]
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_address": self._address}
@@ -257,16 +253,6 @@ def web_source(address: Address) -> WebSource:
     return WebSource(address)
 
 
-def _pool(url: str) -> PoolManager:
-    import urllib3
-
-    parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
-    if proxy and not proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return urllib3.ProxyManager(proxy, maxsize=8)
-    return urllib3.PoolManager(maxsize=8)
-
-
 def _timeout() -> Any:
     import urllib3
 
@@ -278,17 +264,3 @@ def _mark_of(answer: BaseHTTPResponse) -> str:
     """What an answer says of the state of the file: its strong ETag, or else its time of change."""
     etag = answer.headers.get("ETag", "")
     return etag if etag.startswith('"') else etag or answer.headers.get("Last-Modified", "")
-
-
-def _why(error: Exception) -> str:
-    """What happened on the network, as the end of a sentence, without the URL, which may have secrets."""
-    import urllib3
-
-    kinds: list[tuple[type[Exception], str]] = [
-        (urllib3.exceptions.NameResolutionError, "no machine of this name was found"),
-        (urllib3.exceptions.NewConnectionError, "the server refused the connection"),
-        (urllib3.exceptions.ConnectTimeoutError, "the server could not be reached in time"),
-        (urllib3.exceptions.ReadTimeoutError, f"no answer came within {patience_s():g} s"),
-        (urllib3.exceptions.ProxyError, "the proxy could not be reached"),
-    ]
-    return next((text for kind, text in kinds if isinstance(error, kind)), "the connection broke")

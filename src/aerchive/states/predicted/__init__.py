@@ -1,0 +1,1 @@
+"""Exact storage of states with structure: a prediction of each number, and the difference from it."""
