@@ -52,7 +52,7 @@ TOPICS = {
         "Objects of Qiskit that are made from what is stored.",
         tuple(
             f"aerchive.aer.{name}"
-            for name in ("ArchivedJob", "ArchivedResult", "ArchivedPrimitiveJob", "ReproduceReport")
+            for name in ("ArchivedJob", "ArchivedResult", "ArchivedPrimitiveJob", "ReproduceReport", "Recomputed")
         ),
     ),
     "local-mode": Topic("Local mode of the runtime", "Needs the extra `runtime`.", ("aerchive.runtime.LocalService",)),
@@ -97,7 +97,8 @@ TOPICS = {
             for name in (
                 *("AerchiveError", "NotFoundError", "AlreadyExistsError", "InvalidInputError", "UnsupportedTypeError"),
                 *("ProjectLockedError", "ReadOnlyError", "TransactionError", "CommittedError", "UncertainError"),
-                *("FormatError", "NewerFormatError", "IntegrityError", "ReplacedError", "UnsafeContentError"),
+                *("FormatError", "NewerFormatError", "IntegrityError", "OtherBitsError"),
+                *("ReplacedError", "UnsafeContentError"),
                 *("ReadError", "WriteError", "MissingExtraError", "ServiceError", "aer.AerJobError", "ArchiveWarning"),
             )
         ),

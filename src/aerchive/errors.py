@@ -20,6 +20,7 @@
     ├── FormatError            (OSError)         not a project, or not as the format says
     │   ├── NewerFormatError                     upgrade aerchive
     │   └── IntegrityError                       the bytes are damaged
+    │       └── OtherBitsError                   the run gives other values here than it gave; look at run.recompute()
     ├── UnsafeContentError     (OSError)         the file asks for what it may not have
     └── ServiceError           (ConnectionError) install, log in, or try again: the message says which
 
@@ -158,6 +159,21 @@ class IntegrityError(FormatError):
     """Stored bytes are damaged: they differ from the bytes that were written."""
 
     code = "integrity"
+
+
+class OtherBitsError(IntegrityError):
+    """A run whose arrays are not stored gave other bits when it was computed again; they are not the archived ones.
+
+    Attributes:
+        deviations: For each dataset with other bits what its witness says of the deviation: objects with ``name``,
+            ``number``, ``differing``, ``greatest``, ``share`` and ``confidence``, which are printed as sentences.
+    """
+
+    code = "other-bits"
+
+    def __init__(self, message: str, deviations: Collection[object] = ()) -> None:
+        super().__init__(message)
+        self.deviations = tuple(deviations)
 
 
 class UnsafeContentError(AerchiveError, OSError):

@@ -58,6 +58,11 @@ def default_remote_cache() -> Path:
     return Path(platformdirs.user_cache_dir("aerchive", appauthor=False)) / "remote"
 
 
+def default_recomputed() -> Path:
+    """Returns the folder for runs that were computed again because a project does not store their arrays."""
+    return Path(platformdirs.user_cache_dir("aerchive", appauthor=False)) / "recomputed"
+
+
 class Settings(BaseSettings):
     """The settings that a user can make for all projects.
 
@@ -91,6 +96,9 @@ class Settings(BaseSettings):
             A whole answer may take twice as long, and a second more for each 16 KiB.
         remote_cache: The folder for the parts of projects that were fetched from other machines.
         remote_cache_bytes: The space that they may take, in bytes, or a text such as ``2 GiB``.
+        recomputed: The folder for runs that were computed again because a project does not store their arrays.
+        recomputed_bytes: The space that they may take, in bytes, or a text such as ``8 GiB``; the run that was computed
+            last is kept in any case.
     """
 
     model_config = SettingsConfigDict(env_prefix="AERCHIVE_", env_nested_delimiter="__", extra="forbid", frozen=True)
@@ -116,8 +124,10 @@ class Settings(BaseSettings):
     remote_timeout: float = Field(default=30.0, gt=0)
     remote_cache: Path = Field(default_factory=default_remote_cache)
     remote_cache_bytes: ByteSize = Field(default=ByteSize(2 * 1024**3), ge=0)
+    recomputed: Path = Field(default_factory=default_recomputed)
+    recomputed_bytes: ByteSize = Field(default=ByteSize(8 * 1024**3), ge=0)
 
-    @field_validator("project", "pending_folder", "known_files", "remote_cache", mode="before")
+    @field_validator("project", "pending_folder", "known_files", "remote_cache", "recomputed", mode="before")
     @classmethod
     def _on_this_machine(cls, value: Any) -> Any:
         """Checks the text first, because `Path` would take a URL for the name of a folder."""

@@ -236,7 +236,7 @@ def test_json_has_what_the_catalogue_has(study: aerchive.Project, capsys: Printe
         *("job_id", "created", "outcome", "pending", "name", "tags", "params", "program", "parent", "backend"),
         *("method", "precision", "message", "noisy", "num_circuits", "num_clbits", "num_qubits", "seconds", "seed"),
         *("num_points", "circuit_depth", "circuit_size"),
-        *("shots", "nbytes", "in_pending_file"),
+        *("shots", "nbytes", "in_pending_file", "is_recomputed"),
     }
 
 

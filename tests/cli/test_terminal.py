@@ -206,7 +206,7 @@ def completed(study: Path, *words: str) -> list[str]:
 
 def test_completion_of_ids_names_and_tags(study: Path) -> None:
     newest = aerchive.open(study).latest().job_id
-    assert completed(study, "sh") == ["show"]
+    assert completed(study, "sho") == ["show"]
     assert completed(study, "-p", "{}", "show", newest[:6]) == [newest]
     assert completed(study, "show", "{}", newest[:6]) == [newest]
     assert completed(study, "-p", "{}", "rm", "x", "noisy") == ["'noisy pair'"]

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aerchive.aer.again.recompute import Recomputed
     from aerchive.aer.again.reproduce import ReproduceReport
     from aerchive.aer.archived.job import ArchivedJob, ArchivedPrimitiveJob
     from aerchive.aer.archived.result import ArchivedResult
@@ -23,6 +24,7 @@ _HOME = {
     "ArchivingJob": "running.job",
     "ArchivingPrimitiveJob": "running.primitives",
     "EstimatorV2": "running.primitives",
+    "Recomputed": "again.recompute",
     "ReproduceReport": "again.reproduce",
     "SamplerV2": "running.primitives",
     "archiving": "running.simulator",
@@ -37,6 +39,7 @@ __all__ = [
     "ArchivingJob",
     "ArchivingPrimitiveJob",
     "EstimatorV2",
+    "Recomputed",
     "ReproduceReport",
     "SamplerV2",
     "archiving",

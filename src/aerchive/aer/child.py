@@ -1,4 +1,4 @@
-"""What the child of `aerchive.aer.again.untrusted` does: it runs a run of a foreign file again.
+"""What the children of `aerchive.aer.again.untrusted` and `aerchive.aer.again.recompute` do: they run a run again.
 
 Nothing that reads the environment is imported before the environment is set.
 """
@@ -18,12 +18,8 @@ def run_again(
     Returns:
         The report, or what was not taken and the error if the new run was to be archived.
     """
-    for name, value in threads.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
-    os.environ["AERCHIVE_VET"] = "off"  # this is the child already, and its parent has opened the file
-    os.environ["AERCHIVE_KNOWN_FILES"] = f"{os.path.dirname(target) or os.devnull}/known"  # it makes no file trusted
+    _set_environment(threads)
+    _trust_nothing(target)
     from aerchive.aer.again.reproduce import reproduce_here
     from aerchive.aer.again.rerun import replay_of
     from aerchive.aer.opening import open_path
@@ -40,3 +36,45 @@ def run_again(
     except AerchiveError as error:
         return {"error": str(error), "left_out": [*left_out]}
     return {"error": "", "left_out": [*left_out]}
+
+
+def compute_again(
+    path: str,
+    job_id: str,
+    target: str,
+    max_infidelity: float | None,
+    take_resources: bool,
+    threads: dict[str, str | None],
+    is_trusted: bool,
+) -> dict[str, Any]:
+    """What the child of `aerchive.aer.again.recompute` does; the arguments are those that it gives.
+
+    Returns:
+        The error, empty if there is none, and what was not taken.
+    """
+    _set_environment(threads)
+    if not is_trusted:
+        _trust_nothing(target)
+    from aerchive.aer.again.recompute import archive_again
+    from aerchive.aer.opening import open_path
+    from aerchive.errors import AerchiveError
+
+    try:
+        left_out = archive_again(open_path(path, "r")[job_id], target, max_infidelity, take_resources=take_resources)
+    except AerchiveError as error:
+        return {"error": str(error), "left_out": []}
+    return {"error": "", "left_out": left_out}
+
+
+def _set_environment(threads: dict[str, str | None]) -> None:
+    """Sets the variables that may change the bits of results as they are in the parent."""
+    for name, value in threads.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+def _trust_nothing(target: str) -> None:
+    """Has a child with limits neither vet its file, which its parent has opened, nor make any file trusted."""
+    os.environ["AERCHIVE_VET"] = "off"
+    os.environ["AERCHIVE_KNOWN_FILES"] = f"{os.path.dirname(target) or os.devnull}/known"

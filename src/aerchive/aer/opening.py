@@ -78,6 +78,36 @@ class QiskitBridge:
 
         return initialize(state, circuit)
 
+    def recompute(self, run: Run, *, take_resources: bool, untrusted: bool) -> Any:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.again.recompute import recompute
+
+        return recompute(run, take_resources=take_resources, untrusted=untrusted)
+
+    def obstacle(self, run: Run) -> str | None:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.again.recompute import obstacle_to_recomputing
+
+        return obstacle_to_recomputing(run)
+
+    def compute_again(
+        self,
+        path: Path,
+        job_id: str,
+        target: Path,
+        *,
+        max_infidelity: float | None,
+        take_resources: bool,
+        untrusted: bool,
+    ) -> list[str]:
+        """See `aerchive.project.run.Bridge`."""
+        from aerchive.aer.again.recompute import compute_again
+
+        run = open_path(path, "r")[job_id]
+        return compute_again(
+            run, target, max_infidelity=max_infidelity, take_resources=take_resources, untrusted=untrusted
+        )
+
     def script(self, run: Run, *, take_resources: bool) -> str:
         """See `aerchive.project.run.Bridge`."""
         from aerchive.aer.again.script import script_of

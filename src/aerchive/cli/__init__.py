@@ -51,6 +51,8 @@ COMMANDS = {
     "rm": "delete runs, or bring them back",
     "clean": "delete runs by age, size and outcome",
     "compact": "give back the space of deleted runs",
+    "shrink": "replace large arrays by what computes them again, after trying that",
+    "unshrink": "write back the arrays that runs compute again",
     "schema": "print the JSON Schema of a document of the format",
     "completion": "print what makes a shell complete commands, options, job ids, names and tags",
 }

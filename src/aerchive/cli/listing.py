@@ -20,6 +20,7 @@ from aerchive.models import catalogue
 from aerchive.models.catalogue import NUMBERS
 from aerchive.models.cells import PARAMS
 from aerchive.project.finding.asking import BadRuns, whole_value
+from aerchive.project.finding.job_list import outcome_text
 from aerchive.project.finding.page import Page
 from aerchive.project.project import Project
 from aerchive.project.run import Run
@@ -169,9 +170,7 @@ def _column(page: Page, name: str, head: str, *, is_short: bool) -> TableColumn:
         return _times(head, column.values)
     cells = [cell_text(name, value) for value in column.values]
     if name == "outcome":
-        cells = [
-            f"{one} (pending file)" if run.in_pending_file else one for one, run in zip(cells, page.runs, strict=True)
-        ]
+        cells = [outcome_text(run, one) for one, run in zip(cells, page.runs, strict=True)]
         return TableColumn(head, cells, style=lambda cell: OUTCOME_STYLES.get(cell.partition(" ")[0], ""))
     is_long = name in _WIDTHS or column.kind in ("texts", "any") or name == "message"
     least, most = _WIDTHS.get(name, (12, 40)) if is_long else (None, None)
@@ -255,6 +254,7 @@ def summary(run: Run, bad: BadRuns) -> dict[str, Any]:
         "outcome": texts.pop("outcome"),
         "pending": run.pending,
         "in_pending_file": run.in_pending_file,
+        "is_recomputed": run.is_recomputed,
         **texts,
         **numbers,
         "nbytes": run.nbytes,

@@ -51,6 +51,7 @@ def run(path: str | None, *, job: str, experiment: int, history: bool, as_json: 
     width = terminal().width if is_terminal() else PIPE_WIDTH
     record = one.record
     where = " (in a pending file beside the project)" if one.in_pending_file else ""
+    where += ", large arrays are recomputed when they are read" if one.is_recomputed else ""
     put(f"run {clean(one.job_id)}: {clean(one.outcome)}{where}")
     put(f"{clean(str(shown_attributes(record)['title']))}; submitted {format_time(one.created)}")
     if one.durable:
@@ -125,10 +126,11 @@ def _put_saved(saved: Sequence[SavedValue]) -> None:
             "×".join(map(str, value.shape)),
             value.dtype,
             _loss(value),
+            value.is_recomputed,
         )
         groups.setdefault(alike, []).append(value)
     shown = dict([*groups.items()][:_MOST_SAVED])
-    circuits, labels, kinds, shapes, dtypes, losses = zip(*shown, strict=True)
+    circuits, labels, kinds, shapes, dtypes, losses, _ = zip(*shown, strict=True)
     columns = [
         TableColumn(
             "experiment", [_numbers([one.experiment for one in alike]) for alike in shown.values()], is_number=True
@@ -140,6 +142,7 @@ def _put_saved(saved: Sequence[SavedValue]) -> None:
         TableColumn("dtype", dtypes),
         TableColumn("size", [_size(sum(one.nbytes for one in alike)) for alike in shown.values()], is_number=True),
     ]
+    columns.append(TableColumn("", ["recomputed" if alike[0].is_recomputed else "" for alike in shown.values()]))
     if any(value.infidelity is not None for value in saved):
         columns.append(TableColumn("infidelity", losses))
     put_table([one for one in columns if any(one.cells)])

@@ -110,6 +110,8 @@ bound parameters."""
 BOUND_LEFT_OUT = 1 << 30
 """The bit of ``overflow`` that is set if the run has bound parameters for which there is no column beside the
 catalogue. Many circuits have more than columns take, and questions about other values must not open these runs."""
+RECOMPUTED = 1 << 29
+"""The bit of ``overflow`` that is set if the run does not store some of its arrays, but computes them again."""
 LEFT_OUT = CELLS_LEFT_OUT | BOUND_LEFT_OUT
 
 DTYPE = np.dtype([(column.name, column.dtype) for column in COLUMNS])
@@ -146,6 +148,8 @@ def make_row(record: RunRecord, path: str, nbytes: int) -> NDArray[Any]:
         elif value is not None and column.kind in ("truth", "time", "own"):
             row[column.name] = value
     _put_texts(row, texts)
+    if record.is_recomputed:
+        row["overflow"] |= RECOMPUTED
     return row
 
 
@@ -218,6 +222,11 @@ def single_row(rows: NDArray[Any], number: int) -> np.void:
     """Returns a copy of one row, which does not keep the other rows in memory."""
     row: np.void = np.frombuffer(rows[number].tobytes(), DTYPE)[0]  # a copy field by field takes ten times as long
     return row
+
+
+def is_recomputed(row: Any) -> bool:
+    """Returns whether the run of a row does not store some of its arrays, but computes them again."""
+    return bool(int(row["overflow"]) & RECOMPUTED)
 
 
 def row_seed(row: Any) -> int | None:

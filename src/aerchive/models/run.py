@@ -32,6 +32,8 @@ class RunRecord(BaseModel):
         status: The outcome of the run and its times.
         labels: The name, tags, notes and parameters of the run.
         provenance: The software and machine of the run. Absent for a run that was lost.
+        is_recomputed: Whether the run does not store some of its arrays, but computes them again. No document says
+            this, but the group of what the run lacks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +45,7 @@ class RunRecord(BaseModel):
     status: RunStatus
     labels: RunLabels = RunLabels()
     provenance: Provenance | None = None
+    is_recomputed: bool = False
 
     @property
     def sealed_id(self) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -17,7 +17,10 @@ from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.medium.opening import Stamp, stamp_of
 from aerchive.storage.spools.run_group import SpooledRun
-from aerchive.stored.opener import OpenFile
+from aerchive.stored.opener import OpenFile, RunOpener
+
+if TYPE_CHECKING:  # few runs do without their arrays
+    from aerchive.project.recomputing.again import Recomputer
 
 
 def is_gone(run: SpooledRun) -> bool:
@@ -43,6 +46,7 @@ class RunPlace:
         spooled: The run in a spool, if it was there.
         run_uuid: UUID of the run, if only this run may be opened, and not a later run with the same job id.
         beside: Another project file that has the run until it is merged into this one, as a file of a sweep has.
+        recomputer: Computes again what the run does not store; ``None``: that cannot be read.
     """
 
     project: ProjectFile
@@ -52,6 +56,7 @@ class RunPlace:
     spooled: SpooledRun | None = None
     run_uuid: str | None = None
     beside: ProjectFile | None = None
+    recomputer: Recomputer | None = None
 
     @property
     def is_known(self) -> bool:
@@ -86,6 +91,19 @@ class RunPlace:
     def held(self) -> contextlib.AbstractContextManager[None]:
         """Has the project file opened at most once for all runs that are opened in the block."""
         return self.project.held()
+
+    def recomputed(self) -> RunOpener:
+        """Opens the run as it was computed again, for reading the arrays that it does not store; decision 0047.
+
+        Raises:
+            OtherBitsError: It gives other bits here.
+            AerchiveError: It cannot be computed again.
+        """
+        from aerchive.project.recomputing.again import recomputed
+
+        if self.recomputer is None:
+            return self
+        return recomputed(self, self.recomputer)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[tuple[OpenFile, GroupReader]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from numpy.typing import NDArray
 
 from aerchive.display.html import Shown
-from aerchive.errors import ArchiveWarning, InvalidInputError, UnsupportedTypeError
+from aerchive.errors import ArchiveWarning, InvalidInputError, NotFoundError, UnsupportedTypeError
 from aerchive.filters.profiles import Compression
 from aerchive.interop.columns import Columns
 from aerchive.models import catalogue as table
@@ -29,7 +29,7 @@ from aerchive.project.care.conflicts import conflict_notes
 from aerchive.project.care.deletion import clean, delete_jobs, restore
 from aerchive.project.care.foreign import is_trusted
 from aerchive.project.care.rebuild import RebuildReport, rebuild_project
-from aerchive.project.care.retention import CleanReport, RetentionRule
+from aerchive.project.care.retention import CleanReport, RetentionRule, parse_size
 from aerchive.project.care.space import SpaceReport, survey_space
 from aerchive.project.care.verify import Progress, VerifyReport, verify_in_child, verify_project
 from aerchive.project.catalogue.conditions import All, Clause, as_texts
@@ -58,6 +58,7 @@ if TYPE_CHECKING:  # only attachments and figures need these, and what they impo
     from aerchive.project.sealing.seal import Seal
     from aerchive.project.sharing.diff import ProjectDiffReport
     from aerchive.project.sharing.report import MergeReport
+    from aerchive.project.shrinking.report import ShrinkReport, UnshrinkReport
     from aerchive.stored.stack import StackedArray
 
 
@@ -1431,6 +1432,99 @@ class Project(Shown):
             if self.file.exists():
                 self.parts.move_spooled()
         return compact(self.file, progress, dry_run=dry_run, force=force)
+
+    @checked
+    def shrink(
+        self,
+        expression: str | None = None,
+        /,
+        *,
+        to: Literal["recipe"] = "recipe",
+        dry_run: bool = False,
+        min_bytes: int | str = "1 MiB",
+        max_seconds: float | None = None,
+        progress: Progress | None = None,
+        **conditions: Any,
+    ) -> ShrinkReport:
+        """Replaces large arrays of runs by what computes them again: circuits, options and seeds, which stay.
+
+        Each run is computed again first, in a process of its own. Only if all its arrays and saved numbers come out the
+        same, bit for bit, are the large arrays taken out. In their place the run keeps their digests, and of each a
+        witness: 4,096 of its values at indices that follow from the digest (of less than 65,536 values a sixteenth).
+        Seals stay, counts and documents too. The space comes back by `compact`.
+
+        Reading such an array computes the run again, with the trust rules of `Run.rerun`, and compares the digest; see
+        `Run.is_recomputed`. **The promise holds for the installed Qiskit Aer, numpy and this processor.** Another
+        version may give other bits; then the arrays are an `OtherBitsError`, and the archived bits are gone.
+
+        Each run is a commit. If this is stopped at any time, the file is valid, and calling it again goes on.
+
+        Args:
+            expression: Conditions as text, as for `find`. Some condition must be given.
+            to: What replaces the arrays: ``"recipe"``.
+            dry_run: Whether to change nothing and to try nothing, and only report what would be saved, and its cost.
+            min_bytes: Size of the smallest dataset that is replaced, before compression: a number of bytes, or text
+                such as ``"1 MiB"``.
+            max_seconds: The longest time that a run may have taken, as recorded, in seconds; ``None``: any.
+            progress: A function of the work done and the total work, in bytes before compression.
+            **conditions: Conditions by keyword, as for `find`.
+
+        Returns:
+            The report: the runs with the bytes that are saved and the seconds that computing takes, and the runs that
+            stay as they are, each with the reason.
+
+        Raises:
+            InvalidInputError: No condition is given, or one cannot be read; or another argument cannot be used.
+            NotFoundError: No run meets the conditions; the message says which values the runs have.
+            ReadOnlyError: The project is open for reading.
+            WriteError: The disk is full or failed; the commits before stay.
+        """
+        from aerchive.project.shrinking.shrink import shrink
+
+        if to != "recipe":
+            raise InvalidInputError(f"to={to!r}: arrays can be replaced by their 'recipe' only")
+        if max_seconds is not None and not max_seconds >= 0:
+            raise InvalidInputError(f"max_seconds={max_seconds!r}: give a number of seconds, or leave it out")
+        runs = self._chosen_to_shrink("shrink", expression, conditions)
+        least = parse_size(min_bytes, "min_bytes")
+        return shrink(self.parts, runs, min_bytes=least, max_seconds=max_seconds, dry_run=dry_run, progress=progress)
+
+    @checked
+    def unshrink(
+        self, expression: str | None = None, /, *, progress: Progress | None = None, **conditions: Any
+    ) -> UnshrinkReport:
+        """Writes the arrays back that `shrink` has replaced: they are computed again, and their digests compared.
+
+        The runs are then as they were before, with the same digests of their nodes, and the same seal. Each run is a
+        commit; if this is stopped, calling it again goes on.
+
+        Args:
+            expression: Conditions as text, as for `find`. Some condition must be given.
+            progress: A function of the number of runs done and of all runs.
+            **conditions: Conditions by keyword, as for `find`.
+
+        Returns:
+            The report: the runs whose arrays were written back, and those whose arrays could not, with the reason.
+
+        Raises:
+            InvalidInputError: No condition is given, or one cannot be read.
+            NotFoundError: No run meets the conditions.
+            ReadOnlyError: The project is open for reading.
+            WriteError: The disk is full or failed; the commits before stay.
+        """
+        from aerchive.project.shrinking.unshrink import unshrink
+
+        return unshrink(self.parts, self._chosen_to_shrink("unshrink", expression, conditions), progress)
+
+    def _chosen_to_shrink(self, what: str, expression: str | None, conditions: Mapping[str, Any]) -> list[Run]:
+        if expression is None and not conditions:
+            raise InvalidInputError(
+                f"{what}: say which runs, as in {what}('seconds < 60') or {what}(tags='scan'); 'nbytes > 0' means all"
+            )
+        runs = self._search.find(expression, conditions)
+        if not runs:
+            raise NotFoundError(self.why_nothing(expression, conditions))
+        return list(runs)
 
     @checked
     def space(self, progress: Progress | None = None) -> SpaceReport:

@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -74,6 +75,24 @@ class Bridge(Protocol):
 
     def initialize(self, state: Any, circuit: Any) -> Any:
         """Makes a copy of a circuit that starts from a stored state."""
+
+    def recompute(self, run: Run, *, take_resources: bool, untrusted: bool) -> Any:
+        """Computes a run again, and returns a ``Recomputed`` with its values of now."""
+
+    def obstacle(self, run: Run) -> str | None:
+        """The reason why a run cannot compute its arrays again; ``None`` if its documents name none."""
+
+    def compute_again(
+        self,
+        path: Path,
+        job_id: str,
+        target: Path,
+        *,
+        max_infidelity: float | None,
+        take_resources: bool,
+        untrusted: bool,
+    ) -> list[str]:
+        """See `aerchive.project.recomputing.again.Recomputer`."""
 
 
 class RunHome(Protocol):
@@ -160,7 +179,7 @@ class Run(Shown):
         self._home = home
         self._row = row
         self._as_of = label_clock.now if as_of is None else as_of
-        self.place = RunPlace(home.file, job_id, path, spooled=spooled)
+        self.place = RunPlace(home.file, job_id, path, spooled=spooled, recomputer=home.bridge)
         self.job_id = job_id
         self.nbytes = nbytes
         if record is not None:
@@ -283,14 +302,26 @@ class Run(Shown):
     def missing(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Shape and dtype of each dataset that this file lacks, by name; empty for a run that is whole.
 
-        A run that was extracted with ``payloads=False`` lacks its large arrays. Its `core_sha256` is that of the whole
-        run. `Project.merge` with a project that has the whole run fills them in.
+        A run that was extracted with ``payloads=False`` lacks its large arrays, and so does one that computes them
+        again (`is_recomputed`). Its `core_sha256` is that of the whole run. `Project.merge` with a project that has the
+        whole run fills them in.
         """
         from aerchive.storage.chunks.missing import read_missing
 
         with self.opened() as group:
             found = read_missing(group, self.run_uuid)
         return {} if found is None else {name: (one.shape, one.dtype) for name, one in found.datasets.items()}
+
+    @property
+    def is_recomputed(self) -> bool:
+        """Whether the run does not store its large arrays, but computes them again when they are read.
+
+        `Project.shrink` has replaced them by what computes them again, and `Project.unshrink` writes them back. What
+        was computed again is compared with the digests of the archived arrays, and kept for a while in a folder of this
+        user (settings ``recomputed`` and ``recomputed_bytes``). If other bits come out, reading an array raises an
+        `OtherBitsError` that says how large the deviation is, and `recompute` gives the values of now.
+        """
+        return catalogue.is_recomputed(self.row())
 
     @property
     def name(self) -> str | None:
@@ -535,7 +566,7 @@ class Run(Shown):
             job_id: Job id of the run, if it has changed because another result has the job's id.
         """
         self.job_id = job_id or self.job_id
-        self.place = RunPlace(self._home.file, self.job_id, path, spooled=spooled)
+        self.place = RunPlace(self._home.file, self.job_id, path, spooled=spooled, recomputer=self._home.bridge)
         self.refresh()
 
     def as_merged(self, home: RunHome) -> Run:
@@ -964,6 +995,28 @@ class Run(Shown):
         """
         return self._home.bridge.reproduce(self, take_resources=take_resources, untrusted=untrusted)
 
+    @checked
+    def recompute(self, *, take_resources: bool = False, untrusted: bool = False) -> Any:
+        """Computes the run again in a process of its own, and gives its values of now, whatever their bits are.
+
+        All arrays and saved numbers are compared with the digests of the archived ones. If they are the same, what was
+        computed is kept for a while, and reading arrays of a run that does not store them finds it.
+
+        Args:
+            take_resources: As for `rerun`.
+            untrusted: As for `rerun`.
+
+        Returns:
+            An `aerchive.aer.Recomputed`: ``run``, the run as it comes out now, in a project of its own;
+            ``is_identical``; ``deviations``, for each array with other bits what the witness says; and ``changes`` of
+            software and processor since the arrays were last tried.
+
+        Raises:
+            UnsafeContentError: The file is not trusted, and ``untrusted`` is not given; or the process took too much.
+            InvalidInputError: The run cannot be run again; the message says why.
+        """
+        return self._home.bridge.recompute(self, take_resources=take_resources, untrusted=untrusted)
+
     def diff(self, other: Run) -> Any:
         """Compares this run with another: configuration, circuits, noise, counts and saved values; imports Qiskit.
 
@@ -1155,9 +1208,10 @@ class Run(Shown):
     def __repr__(self) -> str:
         try:
             name = f" {self.name!r}" if self.name else ""
+            again = ", recomputed" if self.is_recomputed else ""
         except AerchiveError:  # a list of runs is printed all the same
             return f"<Run {clean(self.job_id)}, which cannot be read>"
-        return clean(f"<Run {self.job_id}{name} {self.outcome}, {format_time(self.created)}>")
+        return clean(f"<Run {self.job_id}{name} {self.outcome}, {format_time(self.created)}{again}>")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and other.job_id == self.job_id and other._home.file.path == self._home.file.path

@@ -72,6 +72,8 @@ def _facts(run: FactsRun, record: RunRecord) -> Iterator[Fact]:
     yield Fact("backend", config.backend_name or "")
     yield Fact("took", "" if status.seconds is None else f"{status.seconds:.3g} s")
     yield Fact("values", f"{format_bytes(run.nbytes)} before compression" if run.nbytes else "")
+    again = "large arrays are recomputed: not stored, but computed again when they are read"
+    yield Fact("arrays", again if catalogue.is_recomputed(row) else "")
     yield Fact("tags", tuple(labels.tags or []))
     yield Fact("params", _named(labels.params))
     yield Fact("saved numbers", _named({name: one for name, one in (status.saved or {}).items() if one is not None}))

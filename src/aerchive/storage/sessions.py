@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,6 +140,10 @@ class WriteSession:
     def fill_run(self, path: str, datasets: Mapping[str, DatasetDraft], run_uuid: str) -> dict[str, str]:
         """Writes datasets that a run lacks; see `DraftWriter.fill_run`."""
         return self._drafts.fill_run(path, datasets, run_uuid)
+
+    def lighten_run(self, path: str, names: Iterable[str]) -> None:
+        """Removes datasets of a run; see `DraftWriter.lighten_run`."""
+        self._drafts.lighten_run(path, names)
 
     def remove_group(self, parent: str, name: str) -> None:
         """Removes a mutable group of a run; see `DraftWriter.remove_group`."""

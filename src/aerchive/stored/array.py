@@ -22,9 +22,10 @@ from aerchive.stored.array_plan import plan_array
 from aerchive.stored.block_cache import read_rows
 from aerchive.stored.location import ArrayLocation
 from aerchive.stored.open_array import OpenArray, open_array
-from aerchive.stored.opener import RunOpener, planned
+from aerchive.stored.opener import RunOpener
 from aerchive.stored.part import Part, shape_of
 from aerchive.stored.picks import has_arrays, picked
+from aerchive.stored.recomputed import is_recomputed, opened_with, planned
 
 
 class StoredArray(ArrayMethods, Shown):
@@ -72,6 +73,11 @@ class StoredArray(ArrayMethods, Shown):
         return self.size * self.dtype.itemsize
 
     @property
+    def is_recomputed(self) -> bool:
+        """Whether the array is not stored, but computed again when it is read; see `aerchive.Run.is_recomputed`."""
+        return is_recomputed(self._run, self._location.name)
+
+    @property
     def chunks(self) -> tuple[int, ...]:
         """The shape of a chunk, in the order of the axes of the array."""
         return self._location.chunks
@@ -105,7 +111,8 @@ class StoredArray(ArrayMethods, Shown):
             wanted, location = select(key, self.shape), self._location
             whole = location.taken_from(read_rows(self._run, location.name, location.owner, *location.bounds))
             return np.array(wanted.taken_from(whole), copy=True, order="K")
-        with planned(self._run, lambda group: plan_array(group, self._location, key)) as (plan, fd):
+        location = self._location
+        with planned(self._run, location.datasets, lambda group: plan_array(group, location, key)) as (plan, fd):
             return plan.read(fd, watch)
 
     def blocks(self, *, zeros: bool = True) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
@@ -141,7 +148,8 @@ class StoredArray(ArrayMethods, Shown):
     @contextlib.contextmanager
     def opened(self) -> Iterator[OpenArray]:
         """Opens the array for many reads: its chunks are looked up once, then the file is open but not locked."""
-        with planned(self._run, lambda group: plan_array(group, self._location)) as (plan, fd):
+        location = self._location
+        with planned(self._run, location.datasets, lambda group: plan_array(group, location)) as (plan, fd):
             yield open_array(plan, fd)
 
     def fingerprint(self) -> str:
@@ -154,7 +162,7 @@ class StoredArray(ArrayMethods, Shown):
             IntegrityError: The digests are damaged.
             NotFoundError: The run or the file does not exist any more.
         """
-        with self._run.open() as (session, group):
+        with opened_with(self._run, self._location.datasets) as (session, group):
             status = os.fstat(session.fd)
             file = status.st_dev, status.st_ino, birth_of(session.fd)
             digests = [one for name in self._location.datasets for one in group.digests(name)]
@@ -210,4 +218,5 @@ class StoredArray(ArrayMethods, Shown):
 
     def __repr__(self) -> str:
         what, name = self._holder
-        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of {what} {name}>"
+        again = ", recomputed" if self.is_recomputed else ""
+        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} of {what} {name}{again}>"

@@ -12,7 +12,8 @@ from aerchive.display.html import Markup, bar, element, facts, join, lines, part
 from aerchive.display.text import format_bytes
 from aerchive.stored.array_plan import ArrayPlan, plan_array
 from aerchive.stored.location import ArrayLocation
-from aerchive.stored.opener import RunOpener, planned
+from aerchive.stored.opener import RunOpener
+from aerchive.stored.recomputed import names_recomputed
 
 MOST_READ_BYTES = 1024 * 1024
 """The greatest size of an array, before compression, that is read for its card: a state of 16 qubits."""
@@ -53,7 +54,10 @@ def size_on_disk(run: RunOpener, location: ArrayLocation) -> str:
         > _MOST_CHUNKS
     ):
         return ""
-    with planned(run, lambda group: plan_array(group, location)) as (plan, _):
+    with run.open() as (_, group):
+        if names_recomputed(group, location.datasets):
+            return "not stored: computed again when it is read"
+        plan = plan_array(group, location)
         chunks = plan.plan.locations if isinstance(plan, ArrayPlan) else ()
         return f"{format_bytes(sum(max(0, chunk.nbytes) for chunk in chunks))} on disk"
 

@@ -22,7 +22,8 @@ from aerchive.errors import AerchiveError, FormatError
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
 from aerchive.storage.medium.opening import Stamp, stamp_of
-from aerchive.stored.opener import RunOpener, planned
+from aerchive.stored.opener import RunOpener
+from aerchive.stored.recomputed import planned
 
 MAX_BLOCK_BYTES = 4 * 1024 * 1024
 """Largest size in bytes of a piece that is kept: reading a larger one takes much longer than opening the file."""
@@ -213,5 +214,5 @@ def read_rows(opener: RunOpener, name: str, owner: str, start: int, stop: int) -
     cached = cached_rows(opener, name, owner, start, stop)
     if cached is not None:
         return cached
-    with planned(opener, lambda group: RowPlanner(group).plan(name, owner, start, stop)) as (plan, fd):
+    with planned(opener, [name], lambda group: RowPlanner(group).plan(name, owner, start, stop)) as (plan, fd):
         return plan.read(fd)

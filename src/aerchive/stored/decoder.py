@@ -16,6 +16,7 @@ from aerchive.errors import FormatError
 from aerchive.stored.array_plan import cached_array, plan_arrays
 from aerchive.stored.location import Locator
 from aerchive.stored.opener import RunOpener
+from aerchive.stored.recomputed import names_recomputed, opened_with
 
 
 class StoredDecoder:
@@ -57,8 +58,15 @@ class StoredDecoder:
             readers = [functools.partial(np.copy, values, order="K") for values in cached]
         else:
             with self._opener.open() as (session, group):
-                plans = plan_arrays(group, self._locator.locate(group, references.values()))
-                self._fds.append(session.detach())
+                locations = self._locator.locate(group, references.values())
+                names = {name for one in locations for name in one.datasets}
+                if not (is_recomputed := names_recomputed(group, names)):
+                    plans = plan_arrays(group, locations)
+                    self._fds.append(session.detach())
+            if is_recomputed:
+                with opened_with(self._opener, names) as (session, group):
+                    plans = plan_arrays(group, locations)
+                    self._fds.append(session.detach())
             readers = [functools.partial(plan.read, self._fds[-1]) for plan in plans]
         self._readers |= zip(references, readers, strict=True)
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.storage.medium.opening import Stamp
-
-_T = TypeVar("_T")
 
 
 class OpenFile(Protocol):
@@ -60,29 +57,6 @@ class RunOpener(Protocol):
         """The stamp of the file, which tells whether the file has changed; ``None`` if only opening it can tell."""
 
 
-@contextlib.contextmanager
-def planned(opener: RunOpener, plan: Callable[[GroupReader], _T]) -> Iterator[tuple[_T, int]]:
-    """Resolves with the open group of a run what is to be read; committed chunks never move, so no lock is needed then.
-
-    Args:
-        opener: Opens the group of the run.
-        plan: Function that is called with the open group.
-
-    Yields:
-        What the function returned, and the file descriptor of the file, which is open but not locked.
-
-    Raises:
-        AerchiveError: As `RunOpener.open` does.
-    """
-    with opener.open() as (session, group):
-        found = plan(group)
-        fd = session.detach()
-    try:
-        yield found, fd
-    finally:
-        os.close(fd)
-
-
 class OpenRun:
     """A run whose file is open already.
 
@@ -96,6 +70,7 @@ class OpenRun:
         self.job_id = opener.job_id
         self.stamp = opener.stamp
         self.held = opener.held
+        self.recomputed: Callable[[], RunOpener] | None = getattr(opener, "recomputed", None)
         self._open = session, group
 
     @contextlib.contextmanager

@@ -142,7 +142,8 @@ class StoredQuantumArray(StoredArray):
 
     def __repr__(self) -> str:
         run = self._location.group.rpartition("/")[2]
-        return f"<{type(self).__name__} {self.label!r} shape={self.shape} of run {run}>"
+        again = ", recomputed" if self.is_recomputed else ""
+        return f"<{type(self).__name__} {self.label!r} shape={self.shape} of run {run}{again}>"
 
 
 def statevector(values: NDArray[Any], dims: Sequence[int] | None = None) -> Any:

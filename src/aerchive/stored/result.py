@@ -25,6 +25,7 @@ from aerchive.errors import FormatError, InvalidInputError, NotFoundError
 from aerchive.kinds import KINDS
 from aerchive.lazy import cached_property
 from aerchive.models import tagged_json
+from aerchive.storage.chunks.missing import read_missing
 from aerchive.stored.array import StoredArray
 from aerchive.stored.block_cache import cache_small_rows, read_rows
 from aerchive.stored.decoder import StoredDecoder
@@ -56,6 +57,7 @@ class SavedValue(NamedTuple):
         max_infidelity: Largest infidelity that was allowed; ``None`` if the value is exact.
         grid: Grid spacing: the numbers are multiples of it, if the value was rounded.
         bond: Largest bond dimension, if the value is stored as a product of matrices.
+        is_recomputed: Whether an array of the value is not stored, but computed again when it is read.
     """
 
     experiment: int
@@ -70,6 +72,7 @@ class SavedValue(NamedTuple):
     max_infidelity: float | None = None
     grid: float | None = None
     bond: int | None = None
+    is_recomputed: bool = False
 
 
 class StoredResult:
@@ -188,6 +191,8 @@ class StoredResult:
         rows: list[SavedValue] = []
         bind_of = self.inputs.get("bind_of", [])
         with self._opener.open() as (_, group):
+            missing = read_missing(group, self._owner)
+            again = frozenset[str]() if missing is None else missing.recomputed
 
             @functools.cache
             def loss(name: str) -> list[Any]:
@@ -201,20 +206,19 @@ class StoredResult:
                     if most is not None and len(rows) >= most:
                         return rows
                     arrays = self._locator.locate(group, list(array_references(tree)))
-                    losses = zip(*(loss(one.name) for one in arrays), strict=True)
-                    rows.append(
-                        SavedValue(
-                            number,
-                            name if isinstance(name, str | None) else repr(name)[:60],
-                            bind_of[number] if number < len(bind_of) else None,
-                            label,
-                            kind_of(tree),
-                            arrays[0].shape if arrays else (),
-                            arrays[0].dtype if arrays else "",
-                            sum(one.nbytes for one in arrays),
-                            *(max((one for one in found if one is not None), default=None) for found in losses),
-                        )
+                    row = SavedValue(
+                        number,
+                        name if isinstance(name, str | None) else repr(name)[:60],
+                        bind_of[number] if number < len(bind_of) else None,
+                        label,
+                        kind_of(tree),
+                        arrays[0].shape if arrays else (),
+                        arrays[0].dtype if arrays else "",
+                        sum(one.nbytes for one in arrays),
+                        *_worst([loss(one.name) for one in arrays]),
                     )
+                    is_recomputed = any(one.name in again for one in arrays)
+                    rows.append(row._replace(is_recomputed=is_recomputed))
         return rows
 
     def described(self, tree: Any) -> tuple[str, bool]:
@@ -487,6 +491,13 @@ class StoredResult:
             raise FormatError(f"{self._what}: {name} of rows {rows!r}, which are no rows")
         first, number = rows  # type: ignore[misc]  # checked by _is_range
         return read_rows(self._opener, name, self._owner, first, first + number)
+
+
+def _worst(losses: Sequence[Sequence[Any]]) -> tuple[float | None, float | None, float | None, int | None]:
+    """The largest infidelity, limit, grid and bond dimension of several datasets."""
+    known = [[value for value in column if value is not None] for column in zip(*losses, strict=True)] or [[]] * 4
+    infidelity, limit, grid, bond = (max(column, default=None) for column in known)
+    return infidelity, limit, grid, bond
 
 
 def _is_range(rows: Any) -> bool:

@@ -17,6 +17,7 @@ from aerchive.storage.chunks.read_plan import ReadPlan
 from aerchive.storage.medium.opening import Stamp, stamp_of
 from aerchive.stored.location import ArrayLocation
 from aerchive.stored.opener import OpenFile, Planner, RunOpener
+from aerchive.stored.recomputed import names_recomputed, opened_with
 
 _AT_ONCE = 100
 """Number of runs that are opened in one opening of the file; other processes may write in between."""
@@ -140,8 +141,14 @@ class RunPlans:
         with contextlib.ExitStack() as files:
             descriptors = _Descriptors(files)
             while some := list(itertools.islice(waiting, _AT_ONCE)):
+                recomputed: list[list[int]] = []
                 with self._runs[numbers[some[0][0]]].held():
-                    found += self._planned(numbers, some, plan, descriptors)
+                    found += self._planned(numbers, some, plan, descriptors, recomputed)
+                for places in recomputed:  # the file is not held meanwhile
+                    run = self._runs[numbers[places[0]]]
+                    members = [self._locations[numbers[place]] for place in places]
+                    with opened_with(run, {name for one in members for name in one.datasets}) as (file, group):
+                        found.append((plan(group, places), descriptors.of(file)[1]))
             yield found
 
     def _planned(
@@ -150,8 +157,12 @@ class RunPlans:
         runs: Sequence[list[int]],
         plan: Callable[[Planner, list[int]], _T],
         descriptors: _Descriptors,
+        recomputed: list[list[int]],
     ) -> Iterator[tuple[_T, int]]:
-        """Plans the reading of some runs; a run is opened unless the file was opened for one of them and is known."""
+        """Plans the reading of some runs; a run is opened unless the file was opened for one of them and is known.
+
+        Those that do not store their arrays are only added to ``recomputed``.
+        """
         stamp: Stamp | None = None
         fd = -1
         for places in runs:
@@ -163,6 +174,9 @@ class RunPlans:
                 yield plan(_Planner(known.plans), places), fd
                 continue
             with run.open() as (session, group):
+                if names_recomputed(group, [name for _, name in names]):
+                    recomputed.append(places)
+                    continue
                 its_stamp, its_fd = descriptors.of(session)
                 if run.stamp() is None:  # the run is in a spool
                     yield plan(group, places), its_fd

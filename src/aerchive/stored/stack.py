@@ -25,6 +25,7 @@ from aerchive.stored.open_array import OpenArray, open_array
 from aerchive.stored.opener import Planner, RunOpener
 from aerchive.stored.part import Part
 from aerchive.stored.picks import has_arrays, picked
+from aerchive.stored.recomputed import is_recomputed
 from aerchive.stored.run_plans import RunPlans
 from aerchive.text import listed
 
@@ -117,6 +118,14 @@ class StackedArray(StoredArray):
             [0] * len(arrays),
             kinds.pop() if len(kinds) == 1 else "",
         )
+
+    @property
+    def is_recomputed(self) -> bool:
+        """Whether one of the arrays is not stored, but computed again when it is read."""
+        pairs = {
+            (location.owner, location.name): run for run, location in zip(self._runs, self._locations, strict=True)
+        }
+        return any(is_recomputed(run, name) for (_, name), run in pairs.items())
 
     def rows(self, start: int, stop: int) -> StackedArray:
         """Some arrays that follow each other, as a stack; nothing is read.

@@ -150,6 +150,11 @@ def _find(run: Run, number: int) -> _Found:
                 f"run {run.job_id} has {len(saved)} saved values, numbered from 0; there is no {number}"
             )
         one = saved[number]
+        if one.is_recomputed:
+            raise NotFoundError(
+                f"run {run.job_id}: {one.label!r} is not stored, and a page does not start the simulation that "
+                "computes it again: read it in Python with run.array(...)"
+            )
         if one.kind not in KINDS and one.kind != "array":
             raise InvalidInputError(f"run {run.job_id}: {one.label!r} is of kind {one.kind}, which has no view")
         array = (run.state if one.kind in KINDS else run.array)(one.label, one.experiment)

@@ -143,10 +143,11 @@ class RunView:
         }
 
     def _saved(self, stored: StoredResult, number: int, saved: SavedValue) -> dict[str, Any]:
-        is_array = saved.kind in _ARRAYS and bool(saved.dtype)
+        is_stored = bool(saved.dtype) and not saved.is_recomputed  # no page starts a simulation
+        is_array = saved.kind in _ARRAYS and is_stored
         is_small = not is_array or (np.dtype(saved.dtype).kind != "c" and saved.nbytes <= _MOST_VALUE)
         value = None
-        if saved.kind in _PLAIN and is_small:
+        if saved.kind in _PLAIN and is_small and not saved.is_recomputed:
             with self._noted():
                 found = plain(stored.decode(stored.data(saved.experiment, saved.label), lenient=True))
                 value = found if len(json_bytes(found)) <= _MOST_VALUE else None

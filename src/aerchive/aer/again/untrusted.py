@@ -23,7 +23,7 @@ from aerchive.storage.medium.remote_path import RemotePath
 _CHILD = "aerchive.aer.child", "run_again"
 _AGAIN = "again.h5"
 _LOCK_TIMEOUT_S = 10.0
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that are in the child as in its parent, because they may change the bits of results."""
 
 _WALL_RATIO = 2
@@ -99,13 +99,21 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def untrusted_limits(file_bytes: int) -> ChildLimits:
+    """The limits of a child that runs a run of a foreign file again.
+
+    Args:
+        file_bytes: Size of the largest file that it may write, in bytes.
+    """
+    settings = load_settings()
+    seconds = math.ceil(settings.untrusted_time)
+    return ChildLimits(seconds, seconds * _WALL_RATIO, settings.untrusted_memory, file_bytes)
+
+
 def _ask(run: Run, take_resources: bool, target: str) -> dict[str, Any]:
     if isinstance(run.project.file.path, RemotePath):
         raise only_here(run.project.file.path, "a run is run again in a process of its own")
-    settings = load_settings()
-    seconds = math.ceil(settings.untrusted_time)
-    file_bytes = _MOST_RESULT_BYTES if target else _LEAST_FILE_BYTES
-    limits = ChildLimits(seconds, seconds * _WALL_RATIO, settings.untrusted_memory, file_bytes)
-    threads = {name: os.environ.get(name) for name in _THREADS}
+    limits = untrusted_limits(_MOST_RESULT_BYTES if target else _LEAST_FILE_BYTES)
+    threads = {name: os.environ.get(name) for name in THREADS}
     arguments = [str(run.project.file.path), run.job_id, take_resources, target, threads]
     return run_limited(*_CHILD, arguments, limits)

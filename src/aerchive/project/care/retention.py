@@ -163,8 +163,12 @@ class CleanReport(ShownReport):
         return f"{clean(self.path)}: {format_runs(len(self.runs))}{also} {verb}, {size} before compression"
 
 
-def parse_size(size: int | str) -> int:
+def parse_size(size: int | str, argument: str = "larger_than") -> int:
     """Returns a size as a number of bytes; it may be given as text such as ``"1.5 GiB"`` or ``"200MB"``.
+
+    Args:
+        size: The size.
+        argument: Name of the argument, for the message.
 
     Raises:
         InvalidInputError: The size is neither a number of bytes nor such a text.
@@ -172,9 +176,7 @@ def parse_size(size: int | str) -> int:
     try:
         return int(TypeAdapter(Annotated[ByteSize, Field(ge=0)]).validate_python(size))
     except ValidationError as error:
-        raise InvalidInputError(
-            f"larger_than: {size!r} is not a size; give bytes, or text such as '1.5 GiB'"
-        ) from error
+        raise InvalidInputError(f"{argument}: {size!r} is not a size; give bytes, or text such as '1.5 GiB'") from error
 
 
 def _moment(older_than: datetime.timedelta | datetime.datetime | str | None) -> datetime.datetime | None:

@@ -30,6 +30,9 @@ from aerchive.project.care.verify import Progress
 from aerchive.project.catalogue.table import Catalogue, changes_of, present, run_path, was_replaced, whole_id
 from aerchive.project.documents.record import is_run
 from aerchive.project.finding.asking import UNREADABLE
+from aerchive.project.recomputing.comparison import is_array
+from aerchive.storage.chunks.missing import read_missing
+from aerchive.storage.chunks.witness import SUFFIXES
 from aerchive.storage.commits.superblock import SIZE as SUPERBLOCK_SIZE
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.hdf5.cached_group import CachedGroup, Folders
@@ -55,8 +58,12 @@ _WITHOUT_NAME = 62
 """Width of the columns of the table of runs without job ids and names, which are text of users."""
 _LEAST_NAME = 8
 _TOP = 10
+_WITNESSES = "witnesses"
+"""The kind of what runs keep of arrays that they compute again."""
 _GAPS = 4096
 """Bytes that HDF5 leaves unused in any file."""
+_LARGE = 1024 * 1024
+"""Size of a dataset before compression, in bytes, from which on `Project.shrink` replaces it if it is not told else."""
 _WORTH_BYTES = 1024 * 1024
 _WORTH_PART = 100
 """If nothing was deleted, compaction is worth it if the new file is smaller by 1 MiB, or by a hundredth."""
@@ -128,6 +135,11 @@ class SpaceReport(ShownReport):
             interrupted compaction.
         free_bytes: Free bytes on the disk of the file.
         problems: Descriptions of damaged data that could not be measured; it counts as unused.
+        recomputed_runs: Number of runs that do not store their large arrays, but compute them again.
+        recomputed_bytes: Size of these arrays before compression, in bytes.
+        shrinkable_runs: Number of runs whose arrays of 1 MiB and more `Project.shrink` may replace by what computes
+            them again, as far as the catalogue tells.
+        shrinkable_bytes: Stored size of these arrays, in bytes.
     """
 
     path: str
@@ -145,6 +157,10 @@ class SpaceReport(ShownReport):
     beside_bytes: int
     free_bytes: int
     problems: list[str]
+    recomputed_runs: int = 0
+    recomputed_bytes: int = 0
+    shrinkable_runs: int = 0
+    shrinkable_bytes: int = 0
 
     @property
     def reclaimable_bytes(self) -> int:
@@ -217,6 +233,12 @@ class SpaceReport(ShownReport):
             lines.append("'aerchive verify' names all that is damaged")
         if self.beside_bytes:
             lines += ["", f"{format_bytes(self.beside_bytes)} more in files beside it: runs that wait, or left over"]
+        if self.recomputed_runs:
+            size, number = format_bytes(self.recomputed_bytes), format_runs(self.recomputed_runs)
+            lines += ["", f"{size} before compression are not stored, but recomputed when they are read: {number}"]
+        if self.shrinkable_runs:
+            size, number = format_bytes(self.shrinkable_bytes), format_runs(self.shrinkable_runs)
+            lines += ["", f"'aerchive shrink' may save up to {size} of {number}; with --dry-run it tells the cost"]
         back = self.reclaimable_bytes
         if self.is_worth_it:
             end = f"'aerchive compact' gives back about {format_bytes(back)}"
@@ -250,6 +272,9 @@ class _Survey:
         self._values: dict[str, list[DatasetSize]] = collections.defaultdict(list)
         self._objects: dict[str, GroupSize] = {}
         self._needed: set[str] = set()
+        self._recomputed: list[int] = []
+        self._shrinkable: list[int] = []
+        """For each run the size of what it does not store, and the stored size of what may be replaced, in bytes."""
         self._deleted: list[int] = []
         self._deleted_runs = 0
         self._attached_bytes = 0
@@ -320,6 +345,10 @@ class _Survey:
             beside_bytes=beside_bytes,
             free_bytes=free,
             problems=self._problems,
+            recomputed_runs=len(self._recomputed),
+            recomputed_bytes=sum(self._recomputed),
+            shrinkable_runs=len(self._shrinkable),
+            shrinkable_bytes=sum(self._shrinkable),
         )
 
     def _visit(self, work: list[tuple[_Look, str]]) -> None:
@@ -375,8 +404,25 @@ class _Survey:
             )
         )
         self._needed.update(size.objects)
+        if row is not None:
+            self._look_at_arrays(group, row, size)
         for dataset in size.datasets:
-            self._values[_NUMBERED.sub("", dataset.name)].append(dataset)
+            kind = _WITNESSES if dataset.name.endswith(SUFFIXES) else _NUMBERED.sub("", dataset.name)
+            self._values[kind].append(dataset)
+
+    def _look_at_arrays(self, group: CachedGroup, row: np.void, size: GroupSize) -> None:
+        """Notes what a run does not store, and what it may compute again."""
+        if catalogue.is_recomputed(row):
+            missing = read_missing(group, str(group.run_uuid()))
+            if missing is not None:
+                self._recomputed.append(sum(missing.datasets[name].nbytes for name in missing.recomputed))
+        texts = [catalogue.row_text(row, name) for name in ("program", "parent", "outcome")]
+        if texts not in (["run", "", "ok"], ["run", "", "partial"]):
+            return
+        large = [one for one in size.datasets if one.nbytes >= _LARGE and one.name in group]
+        large = [one for one in large if is_array(group, one.name)]
+        if large:
+            self._shrinkable.append(sum(one.stored_bytes for one in large))
 
     def _look_at_object(self, session: ReadSession, path: str) -> None:
         if not is_object_path(path):

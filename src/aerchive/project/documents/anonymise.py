@@ -20,6 +20,7 @@ from aerchive.project.documents.draft import RunDraft
 from aerchive.project.documents.personal_text import NEUTRAL, PersonalText
 from aerchive.project.documents.plots import view_of
 from aerchive.storage.chunks.drafts import GroupDraft, ObjectDraft
+from aerchive.storage.chunks.missing import MissingPayload
 
 _D = TypeVar("_D", Provenance, RunStatus)
 
@@ -30,6 +31,17 @@ _SERVICE: Final = frozenset({"client", "private", "usage_seconds", "metrics"})
 _PROCESSORS = ("x86_64", "amd64", "aarch64", "arm64", "ppc64le", "s390x", "riscv64")
 _LIMIT = re.compile(r"[0-9]+(,[0-9]+)*|[A-Za-z]{1,8}")
 """The values of variables that limit threads; older versions of aerchive stored other values, too."""
+
+
+_VERSIONS = ("qiskit-aer", "qiskit", "numpy", "python")
+"""What stays of the environment in which a run gave the same bits: its processor may tell which machine it was."""
+
+
+def _with_versions(missing: MissingPayload | None) -> MissingPayload | None:
+    if missing is None:
+        return None
+    kept = {name: text for name, text in missing.environment.items() if name in _VERSIONS}
+    return dataclasses.replace(missing, environment=kept)
 
 
 class Anonymiser:
@@ -75,6 +87,7 @@ class Anonymiser:
             provenance=provenance,
             objects=objects,
             attachments={},
+            missing=_with_versions(draft.missing),
             view=self._view(draft.view),
             is_neutral=True,
         )

@@ -46,6 +46,19 @@ def _provenance_object(provenance: Provenance) -> ObjectDraft:
     return draft
 
 
+def missing_of(group: GroupReader, run_uuid: str) -> MissingPayload | None:
+    """What a run lacks, with the witnesses of what it computes again, to be written; ``None`` if it is whole.
+
+    Args:
+        group: The group of the run; its session must stay open as long as the witnesses are used.
+        run_uuid: UUID of the run.
+    """
+    missing = read_missing(group, run_uuid)
+    if missing is None or not missing.recomputed:
+        return missing
+    return dataclasses.replace(missing, witnesses=dataset_drafts(group.group(layout.MISSING), run_uuid))
+
+
 def new_uuid() -> str:
     """A random UUID, as text."""
     return str(uuid.uuid4())
@@ -72,7 +85,7 @@ class RunDraft:
         run_uuid: UUID of the run; a new one is made for each run.
         compression: The way in which the arrays are stored.
         is_bare: Whether the run was saved from a Result without its job; that Result may differ from the job's own.
-        missing: What a run that was extracted without its payload lacks; ``None`` if it is whole.
+        missing: What the run lacks, because it was extracted without it or computes it again; ``None`` if it is whole.
         newer: What a later version has added to a stored run: attributes, groups, and the whole seal; else nothing.
     """
 
@@ -106,6 +119,7 @@ class RunDraft:
             status=self.status,
             labels=self.labels,
             provenance=self.provenance,
+            is_recomputed=self.missing is not None and bool(self.missing.recomputed),
         )
 
     def detached(self) -> RunDraft:
@@ -183,7 +197,7 @@ class RunDraft:
             nbytes=nbytes,
             run_uuid=record.run_uuid,
             is_bare=is_bare,
-            missing=read_missing(group, record.run_uuid),
+            missing=missing_of(group, record.run_uuid),
             newer=newer,
         )
 

@@ -15,6 +15,7 @@ from aerchive.models.run import RunRecord, conflict_id
 from aerchive.models.status import RunStatus
 from aerchive.project.documents.plots import first_plot
 from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.missing import is_recomputed
 from aerchive.storage.hdf5.reader import HDF5Group
 from aerchive.text import without_surrogates
 from aerchive.times import to_microseconds
@@ -78,6 +79,7 @@ def _read(group: GroupReader) -> tuple[RunRecord, bool]:
         config=RunConfig.from_attributes(config.attributes(owner), config.where(), has_newer=has_newer),
         status=RunStatus.from_attributes(*_mutable(status, owner), has_newer=has_newer),
         labels=labels,
+        is_recomputed=is_recomputed(group),
     )
     return record, has_newer
 

@@ -31,7 +31,7 @@ def run_row(run: Run, bad: BadRuns) -> tuple[str, ...]:
     return (
         cut(run.job_id, _ID_WIDTH),
         format_time(run.created),
-        f"{outcome} (pending file)" if run.in_pending_file else outcome,
+        outcome_text(run, outcome),
         catalogue.row_text(row, "method"),
         _number(row, "num_qubits"),
         _number(row, "shots"),
@@ -39,6 +39,18 @@ def run_row(run: Run, bad: BadRuns) -> tuple[str, ...]:
         cut(_text(run, row, "name", bad), _NAME_WIDTH),
         cut(_text(run, row, "tags", bad), _NAME_WIDTH),
     )
+
+
+def outcome_text(run: Run, outcome: str) -> str:
+    """The outcome of a run as tables show it, with where its values are if that is not the project.
+
+    Args:
+        run: The run.
+        outcome: Its outcome.
+    """
+    if run.in_pending_file:
+        return f"{outcome} (pending file)"
+    return f"{outcome} (recomputed)" if run.is_recomputed else outcome
 
 
 def _number(row: Any, column: str) -> str:

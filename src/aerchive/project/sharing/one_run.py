@@ -15,7 +15,7 @@ from aerchive.models.labels import RunLabels
 from aerchive.models.run import conflict_id
 from aerchive.models.shown import shown_attributes
 from aerchive.project.catalogue.deletions import Deletions, note_deletions
-from aerchive.project.documents.draft import RunDraft
+from aerchive.project.documents.draft import RunDraft, missing_of
 from aerchive.project.documents.record import plot_of, read_labels, read_own_record
 from aerchive.project.documents.unite import lacks
 from aerchive.project.sharing.attachments import attached, unite_attachments
@@ -23,7 +23,7 @@ from aerchive.project.sharing.report import Tally
 from aerchive.project.sharing.target import Found, KnownRuns
 from aerchive.project.writing.runs import RunWriter, stored_draft
 from aerchive.storage.chunks.drafts import ObjectDraft
-from aerchive.storage.chunks.missing import read_missing
+from aerchive.storage.chunks.missing import MissingPayload, read_missing
 from aerchive.storage.hdf5.cached_group import CachedGroup
 from aerchive.storage.hdf5.transfer import dataset_drafts, view_draft
 from aerchive.storage.sessions import WriteSession
@@ -179,24 +179,23 @@ class RunMerger:
     def _fill(self, found: Found, given: Incoming) -> bool:
         """Gives a run that was extracted without its payload what the other project has of it."""
         group = given.group
-        here = read_missing(found.group, str(found.group.run_uuid()))
+        here = missing_of(found.group, str(found.group.run_uuid()))
         if here is None or _seal(found.group) != _seal(group):
             return False
         run_uuid = str(group.run_uuid())
         there = read_missing(group, run_uuid)
         wanted = here.datasets.keys() - (there.datasets.keys() if there is not None else set())
         if not wanted:
-            return False
+            return self._take_recipes(found, given, here)
         given.check(group)
         drafts = {name: one for name, one in dataset_drafts(group, run_uuid).items() if name in wanted}
         self._session.check_room(drafts.values(), f"run {run_uuid}")
         nodes = self._session.fill_run(found.path, drafts, run_uuid)
         if nodes != {name: here.datasets[name].sha256 for name in wanted}:
             raise IntegrityError(f"{group.where()}: its arrays are not those that the run in this project lacks")
-        left = {name: one for name, one in here.datasets.items() if name not in wanted}
-        if left:
-            missing = dataclasses.replace(here, datasets=left)
-            self._session.replace_group(found.path, layout.MISSING, missing.draft(), run_uuid)
+        left = here.without(wanted)
+        if left is not None:
+            self._session.replace_group(found.path, layout.MISSING, left.draft(), run_uuid)
         else:
             self._session.remove_group(found.path, layout.MISSING)
             view = view_draft(group, run_uuid)
@@ -206,6 +205,26 @@ class RunMerger:
         self._session.put_shown(found.path, shown_attributes(record, plot_of(self._session.root.group(found.path))))
         nbytes = int(found.row["nbytes"]) + sum(one.nbytes for one in drafts.values())
         self._writer.replace_row(found.path, found.number, record, nbytes)
+        return True
+
+    def _take_recipes(self, found: Found, given: Incoming, here: MissingPayload) -> bool:
+        """Notes that the run computes again what both projects lack, if only the other one knows that."""
+        group = given.group
+        run_uuid = str(group.run_uuid())
+        there = missing_of(group, run_uuid)
+        new = set() if there is None else there.recomputed & (here.datasets.keys() - here.recomputed)
+        if there is None or not new:
+            return False
+        given.check(group)
+        missing = dataclasses.replace(
+            here,
+            datasets={**here.datasets, **{name: there.datasets[name] for name in new}},
+            environment=here.environment or there.environment,
+            witnesses={**there.witnesses, **here.witnesses},
+        )
+        self._session.replace_group(found.path, layout.MISSING, missing.draft(), run_uuid)
+        record = read_own_record(self._session.root.group(found.path))
+        self._writer.replace_row(found.path, found.number, record, int(found.row["nbytes"]))
         return True
 
     def _unite_labels(self, found: Found, group: CachedGroup) -> bool:

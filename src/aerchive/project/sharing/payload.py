@@ -31,15 +31,15 @@ def without_payload(draft: RunDraft, digests: Mapping[str, str], original: str) 
     attachments = {name: one for name, one in draft.attachments.items() if _nbytes(one) < _LEAST_BYTES}
     if not left_out:
         return dataclasses.replace(draft, attachments=attachments)
-    known = draft.missing or MissingPayload(original, {})
+    known = draft.missing or MissingPayload("", {})
     new = {name: _described(one, digests[name]) for name, one in left_out.items()}
     return dataclasses.replace(
         draft,
         datasets={name: one for name, one in draft.datasets.items() if name not in left_out},
-        missing=MissingPayload(known.original, {**known.datasets, **new}),
+        missing=dataclasses.replace(known, original=known.original or original, datasets={**known.datasets, **new}),
         nbytes=max(0, draft.nbytes - sum(one.nbytes for one in left_out.values())),
         attachments=attachments,
-        view=_without_links(draft.view, left_out.keys()),
+        view=without_links(draft.view, left_out.keys()),
     )
 
 
@@ -57,8 +57,8 @@ def _described(dataset: DatasetDraft, digest: str) -> MissingDataset:
     return MissingDataset(np.dtype(dataset.dtype).str, tuple(map(int, dataset.shape)), digest, attributes)
 
 
-def _without_links(view: GroupDraft | None, names: Iterable[str]) -> GroupDraft | None:
-    """The plots that do not show one of the datasets themselves."""
+def without_links(view: GroupDraft | None, names: Iterable[str]) -> GroupDraft | None:
+    """The plots of a run that do not show one of some datasets themselves; ``None`` if there is none."""
     if view is None:
         return None
     gone = set(names)

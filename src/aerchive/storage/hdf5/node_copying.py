@@ -149,6 +149,8 @@ class NodeCopier:
         shown = {name: source.attribute(name) for name in layout.SHOWN}
         replace_attributes(target, layout.SHOWN, {name: value for name, value in shown.items() if value is not None})
         self._linkable = _linkable(source)
+        for name in there - source.members().keys():  # the run computes it again instead of storing it
+            self._put_aside(target, name)
         self._copy_members(source, target, str(source.run_uuid()), there)
 
     def copy_foreign(self, source: HDF5Group, names: Iterable[str] = ()) -> None:

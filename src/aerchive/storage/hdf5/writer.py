@@ -330,6 +330,19 @@ class DraftWriter:
             self._dataset(group, name, name, dataset, run_uuid, nodes)
         return nodes
 
+    def lighten_run(self, path: str, names: Iterable[str]) -> None:
+        """Removes datasets of a run; called last in a commit, so that their space is not used again.
+
+        Args:
+            path: Path of the group of the run, which says already that it lacks them.
+            names: Names of the datasets.
+        """
+        group = open_group(self._root, path)
+        for name in names:
+            for one in (name, name + layout.CHECKSUMS_SUFFIX):
+                if has_member(group, one):
+                    unlink(group, one)
+
     def remove_group(self, parent: str, name: str) -> None:
         """Removes a mutable group of a run, whose space is not used again."""
         unlink(open_group(self._root, parent), name)

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from aerchive.limits import limits
@@ -71,7 +71,12 @@ class ChildStartError(ChildError):
 
 
 def run_limited(
-    module: str, function: str, arguments: Sequence[Any], child_limits: ChildLimits, fds: Sequence[int] = ()
+    module: str,
+    function: str,
+    arguments: Sequence[Any],
+    child_limits: ChildLimits,
+    fds: Sequence[int] = (),
+    watch: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Calls a function in a child process.
 
@@ -81,6 +86,7 @@ def run_limited(
         arguments: Its arguments, which JSON can express.
         child_limits: The limits of the child, which reads files within the limits that are in force here.
         fds: File descriptors that the child inherits, with the same numbers.
+        watch: Function that is called several times a second with the time since the start, in seconds.
 
     Returns:
         What the function returned.
@@ -92,7 +98,7 @@ def run_limited(
     """
     child = start_limited(module, function, arguments, child_limits, fds)
     try:
-        data = _answer(child, child_limits)
+        data = _answer(child, child_limits, watch)
         code = child.wait(child_limits.wall_s)
     except subprocess.TimeoutExpired:
         raise ChildError(f"it did not end within {child_limits.wall_s} s") from None
@@ -146,13 +152,16 @@ def environment_of_child() -> dict[str, str]:
     return kept | {"HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
-def _answer(child: subprocess.Popen[bytes], limits: ChildLimits) -> bytes:
+def _answer(child: subprocess.Popen[bytes], limits: ChildLimits, watch: Callable[[float], None] | None = None) -> bytes:
     assert child.stdout is not None  # noqa: S101  (it is a pipe)
-    end, data = time.monotonic() + limits.wall_s, bytearray()
+    begin, data = time.monotonic(), bytearray()
+    end = begin + limits.wall_s
     poll = select.poll()
     poll.register(child.stdout, select.POLLIN)
     while time.monotonic() < end:
         check_interrupt()
+        if watch is not None:
+            watch(time.monotonic() - begin)
         if not poll.poll(_WAIT_S * 1000):
             continue
         piece = os.read(child.stdout.fileno(), 1 << 16)
