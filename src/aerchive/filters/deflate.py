@@ -89,7 +89,7 @@ def _by_igzip(compressor: Any, data: Buffer, flush: int) -> bytes:
 @functools.lru_cache(maxsize=1024)
 def constant(value: int, length: int) -> bytes:
     """Returns a piece for ``length`` bytes of the same value."""
-    return _piece(zlib_ng.compressobj(9, zlib_ng.DEFLATED, _RAW_DEFLATE, 9), bytes([value]) * length)
+    return _piece(zlib_ng.compressobj(1, zlib_ng.DEFLATED, _RAW_DEFLATE, 9, zlib_ng.Z_RLE), bytes([value]) * length)
 
 
 def stored(data: memoryview) -> list[Buffer]:
