@@ -12,105 +12,106 @@
 #include <string.h>
 
 enum {
-    BITS = 11,           /* of the table of literals and lengths */
+    BITS = 12,           /* of the table of literals and lengths */
     DISTANCE_BITS = 8,
     LONGEST = 15,
-    /* A prefix with longer codes has at least two of them, so there are at most 144 with tables of 16 entries. */
+    /* A prefix with longer codes has at least two of them, so there are at most 144 with tables of 8 entries. */
     ENTRIES = (1 << BITS) + 144 * (1 << (LONGEST - BITS)),
     DISTANCE_ENTRIES = (1 << DISTANCE_BITS) + 15 * (1 << (LONGEST - DISTANCE_BITS)),
     MARGIN = 258 + 32,
-    SHORT = 5 /* codes of so many bits make it worth while to look for several in an entry */
 };
 
-/* An entry: the bits that it takes, the number of literals, the kind if there is none, the further bits of a length or
-   distance, and a value: up to four literals, the least length or distance, or the place of another table. */
-struct entry {
-    uint8_t bits, literals, kind, more;
-    uint32_t value;
-};
-enum kind { INVALID, LITERAL, COPY, END, TABLE };
+/* An entry, from its lowest bit: 6 bits for the number of bits that it takes, 2 for the number of literals, and then
+   either up to three literals, or 2 bits for the kind, 4 for the number of further bits, and a value: the least length or
+   distance, or the place of another table, whose size is given by the further bits. */
+typedef uint32_t entry;
+enum kind { INVALID, COPY, END, TABLE };
+enum { MOST_TOGETHER = 3 };
+
+INLINE unsigned bits_of(entry e) { return e & 63; }
+INLINE unsigned literals_of(entry e) { return e >> 6 & 3; }
+INLINE enum kind kind_of(entry e) { return (enum kind)(e >> 8 & 3); }
+INLINE unsigned more_of(entry e) { return e >> 10 & 15; }
+INLINE unsigned value_of(entry e) { return e >> 14; }
+INLINE entry other(enum kind kind, unsigned more, unsigned value) { return (entry)kind << 8 | more << 10 | value << 14; }
 
 struct tables {
-    struct entry literals[ENTRIES];
-    struct entry distances[DISTANCE_ENTRIES];
+    entry literals[ENTRIES];
+    entry distances[DISTANCE_ENTRIES];
 };
 
 static const uint16_t LEAST_LENGTH[29] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
                                           31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
 
-static struct entry symbol_entry(int symbol, int is_distance) {
-    struct entry entry = {0, 0, INVALID, 0, 0};
+/* The entry of a symbol, without its bits. */
+static entry symbol_entry(int symbol, int is_distance) {
     if (is_distance) {
-        if (symbol >= 30) return entry;
-        entry.kind = COPY;
-        entry.more = (uint8_t)(symbol < 4 ? 0 : symbol / 2 - 1);
-        entry.value = symbol < 4 ? (uint32_t)symbol + 1 : ((2u + (symbol & 1)) << entry.more) + 1;
-    } else if (symbol < 256) {
-        entry.kind = LITERAL;
-        entry.literals = 1;
-        entry.value = (uint32_t)symbol;
-    } else if (symbol == 256) {
-        entry.kind = END;
-    } else if (symbol < 286) {
-        int group = symbol - 257;
-        entry.kind = COPY;
-        entry.more = (uint8_t)(group < 8 || group == 28 ? 0 : group / 4 - 1);
-        entry.value = LEAST_LENGTH[group];
+        unsigned more = symbol < 4 ? 0 : (unsigned)symbol / 2 - 1;
+        if (symbol >= 30) return other(INVALID, 0, 0);
+        return other(COPY, more, symbol < 4 ? (unsigned)symbol + 1 : ((2u + (symbol & 1)) << more) + 1);
     }
-    return entry;
+    if (symbol < 256) return 1u << 6 | (entry)symbol << 8;
+    if (symbol == 256) return other(END, 0, 0);
+    if (symbol >= 286) return other(INVALID, 0, 0);
+    unsigned group = (unsigned)symbol - 257;
+    return other(COPY, group < 8 || group == 28 ? 0 : group / 4 - 1, LEAST_LENGTH[group]);
+}
+
+/* Lets entries of the first table stand for several literals. */
+static void join_literals(entry *table) {
+    /* From the back: what follows an entry is at a lower place, where there are single literals still. */
+    for (uint32_t at = 1u << BITS; at-- > 0;) {
+        entry first = table[at];
+        while (literals_of(first) > 0 && literals_of(first) < MOST_TOGETHER) {
+            entry next = table[at >> bits_of(first)];
+            if (literals_of(next) == 0 || bits_of(first) + bits_of(next) > BITS) break;
+            first = (first & 0xFFFFFF00u) | (next >> 8 & 0xFF) << (8 + 8 * literals_of(first)) |
+                    (literals_of(first) + 1) << 6 | (bits_of(first) + bits_of(next));
+        }
+        table[at] = first;
+    }
 }
 
 /* Makes the table of a code. Returns -1 if the code is not complete; a single code of one bit is allowed for distances. */
-static int make_table(struct entry *table, int bits, const uint8_t *lengths, int symbols, int is_distance) {
+static int make_table(entry *table, int bits, const uint8_t *lengths, int symbols, int is_distance) {
     uint16_t codes[MOST_SYMBOLS];
-    uint8_t longest[1 << BITS] = {0};
-    uint32_t used = 0, first = 1u << bits, free = first, shortest = 16;
+    uint8_t longest[1 << BITS];
+    uint32_t used = 0, first = 1u << bits, free = first, shortest = 16, has_long = 0;
     for (int i = 0; i < symbols; i++) {
         if (lengths[i] == 0) continue;
         used += 1u << (LONGEST - lengths[i]);
         if (lengths[i] < shortest) shortest = lengths[i];
+        if (lengths[i] > bits) has_long = 1;
     }
     if (used != 1u << LONGEST) {
-        if (!is_distance || (used != 0 && used != 1u << (LONGEST - 1)) || (used != 0 && shortest != 1)) return -1;
+        if (!is_distance || (used != 0 && (used != 1u << (LONGEST - 1) || shortest != 1))) return -1;
         memset(table, 0, first * sizeof *table);
     }
     number_codes(lengths, symbols, codes);
-    for (int i = 0; i < symbols; i++)
-        if (lengths[i] > bits && lengths[i] - bits > longest[codes[i] & (first - 1)])
-            longest[codes[i] & (first - 1)] = (uint8_t)(lengths[i] - bits);
+    if (has_long) {
+        memset(longest, 0, first);
+        for (int i = 0; i < symbols; i++)
+            if (lengths[i] > bits && lengths[i] - bits > longest[codes[i] & (first - 1)])
+                longest[codes[i] & (first - 1)] = (uint8_t)(lengths[i] - bits);
+        for (uint32_t prefix = 0; prefix < first; prefix++) {
+            if (longest[prefix] == 0) continue;
+            table[prefix] = other(TABLE, longest[prefix], free) | (entry)bits;
+            free += 1u << longest[prefix];
+        }
+    }
     for (int i = 0; i < symbols; i++) {
         if (lengths[i] == 0) continue;
-        struct entry entry = symbol_entry(i, is_distance);
+        entry one = symbol_entry(i, is_distance);
         if (lengths[i] <= bits) {
-            entry.bits = lengths[i];
-            for (uint32_t at = codes[i]; at < first; at += 1u << lengths[i]) table[at] = entry;
+            for (uint32_t at = codes[i]; at < first; at += 1u << lengths[i]) table[at] = one | lengths[i];
             continue;
         }
-        uint32_t prefix = codes[i] & (first - 1);
-        if (longest[prefix] != 0xFF) { /* the first of this prefix */
-            struct entry to = {(uint8_t)bits, 0, TABLE, longest[prefix], free};
-            table[prefix] = to;
-            free += 1u << longest[prefix];
-            longest[prefix] = 0xFF;
-        }
-        entry.bits = (uint8_t)(lengths[i] - bits);
-        for (uint32_t at = codes[i] >> bits; at < 1u << table[prefix].more; at += 1u << entry.bits)
-            table[table[prefix].value + at] = entry;
+        entry to = table[codes[i] & (first - 1)];
+        uint32_t step = 1u << (lengths[i] - bits);
+        for (uint32_t at = codes[i] >> bits; at < 1u << more_of(to); at += step)
+            table[value_of(to) + at] = one | (entry)(lengths[i] - bits);
     }
-    if (!is_distance && shortest <= SHORT) { /* from the back, so that what follows is still a single symbol */
-        struct entry single[1 << BITS];
-        memcpy(single, table, sizeof single);
-        for (uint32_t at = 0; at < first; at++) {
-            struct entry *entry = &table[at];
-            while (entry->literals > 0 && entry->literals < 4) {
-                const struct entry *next = &single[at >> entry->bits];
-                if (next->literals != 1 || entry->bits + next->bits > bits) break;
-                entry->value |= next->value << (8 * entry->literals);
-                entry->literals++;
-                entry->bits = (uint8_t)(entry->bits + next->bits);
-            }
-        }
-    }
+    if (!is_distance && 2 * shortest <= BITS) join_literals(table);
     return 0;
 }
 
@@ -163,7 +164,7 @@ static const uint8_t ORDER[LENGTHS] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 
 
 static int read_codes(struct reader *reader, struct tables *tables) {
     uint8_t lengths[320] = {0}, small[LENGTHS] = {0};
-    struct entry table[1 << 7];
+    uint16_t table[1 << 7]; /* symbol and bits */
     int literals = next_bits(reader, 5), distances = next_bits(reader, 5), number = next_bits(reader, 4);
     if (literals < 0 || distances < 0 || number < 0) return -1;
     literals += 257, distances += 1, number += 4;
@@ -182,21 +183,22 @@ static int read_codes(struct reader *reader, struct tables *tables) {
     for (int i = 0; i < LENGTHS; i++)
         if (small[i])
             for (uint32_t at = codes[i]; at < 1u << 7; at += 1u << small[i])
-                table[at] = (struct entry){small[i], 0, 0, 0, (uint32_t)i};
+                table[at] = (uint16_t)(i << 8 | small[i]);
     for (int i = 0; i < literals + distances;) {
         refill_to_the_end(reader);
-        struct entry entry = table[reader->bits & 127];
-        if (entry.bits > reader->number) return -1;
-        take(reader, entry.bits);
-        if (entry.value < 16) {
-            lengths[i++] = (uint8_t)entry.value;
+        unsigned number_of_bits = table[reader->bits & 127] & 0xFF;
+        int symbol = table[reader->bits & 127] >> 8;
+        if (number_of_bits > reader->number) return -1;
+        take(reader, number_of_bits);
+        if (symbol < 16) {
+            lengths[i++] = (uint8_t)symbol;
             continue;
         }
-        int count = next_bits(reader, entry.value == 16 ? 2 : entry.value == 17 ? 3 : 7);
-        if (count < 0 || (entry.value == 16 && i == 0)) return -1;
-        count += entry.value == 18 ? 11 : 3;
+        int count = next_bits(reader, symbol == 16 ? 2 : symbol == 17 ? 3 : 7);
+        if (count < 0 || (symbol == 16 && i == 0)) return -1;
+        count += symbol == 18 ? 11 : 3;
         if (count > literals + distances - i) return -1;
-        memset(lengths + i, entry.value == 16 ? lengths[i - 1] : 0, (size_t)count);
+        memset(lengths + i, symbol == 16 ? lengths[i - 1] : 0, (size_t)count);
         i += count;
     }
     if (lengths[256] == 0) return -1;
@@ -214,82 +216,118 @@ static int fixed_codes(struct tables *tables) {
                : make_table(tables->distances, DISTANCE_BITS, distances, 32, 1);
 }
 
-/* Copies what lies `distance` bytes before; up to 15 bytes more than `length` are written. */
+/* Copies what lies `distance` bytes before; up to 31 bytes more than `length` are written. */
 INLINE void copy_far(uint8_t *out, size_t distance, size_t length) {
     const uint8_t *from = out - distance;
+    uint8_t *end = out + length;
     if (distance >= 16) {
-        for (size_t at = 0; at < length; at += 16) {
+        do {
             uint8_t part[16];
-            memcpy(part, from + at, 16);
-            memcpy(out + at, part, 16);
-        }
-    } else if (distance == 1) {
-        memset(out, *from, length);
+            memcpy(part, from, 16);
+            memcpy(out, part, 16);
+            from += 16;
+            out += 16;
+        } while (out < end);
     } else if (distance >= 8) {
-        for (size_t at = 0; at < length; at += 8) {
-            uint8_t part[8];
-            memcpy(part, from + at, 8);
-            memcpy(out + at, part, 8);
-        }
-    } else {
-        for (size_t at = 0; at < length; at++) out[at] = from[at];
+        do {
+            uint64_t part = word(from);
+            memcpy(out, &part, 8);
+            from += 8;
+            out += 8;
+        } while (out < end);
+    } else if (distance == 1) {
+        uint64_t part = *from * 0x0101010101010101u;
+        do {
+            memcpy(out, &part, 8);
+            memcpy(out + 8, &part, 8);
+            out += 16;
+        } while (out < end);
+    } else { /* of each word, the first bytes are right, and the others are written again */
+        do {
+            uint64_t part = word(from);
+            memcpy(out, &part, 8);
+            from += distance;
+            out += distance;
+        } while (out < end);
     }
 }
 
+/* Writes the literals of an entry, four bytes of which some count. */
+INLINE uint8_t *write_literals(uint8_t *out, entry e) {
+    uint32_t bytes = e >> 8;
+    memcpy(out, &bytes, 4);
+    return out + literals_of(e);
+}
+
 /* Expands a block with codes. Returns the place behind what it gives, or NULL. */
+FOR_EACH_PROCESSOR
 static uint8_t *expand_block(struct reader *outer, const struct tables *tables, uint8_t *start, uint8_t *out,
                              uint8_t *end) {
     struct reader reader = *outer;
     const uint64_t mask = (1 << BITS) - 1, distance_mask = (1 << DISTANCE_BITS) - 1;
     for (;;) {
         int is_far = reader.end - reader.at >= 32 && end - out >= MARGIN;
-        struct entry entry;
+        entry e;
         if (is_far) {
             refill(&reader);
-            entry = tables->literals[reader.bits & mask];
-            /* Four entries of at most 11 bits leave at least 12 of 56. */
-            for (int i = 0; i < 4 && entry.literals; i++) {
-                memcpy(out, &entry.value, 4);
-                out += entry.literals;
-                take(&reader, entry.bits);
-                entry = tables->literals[reader.bits & mask];
+            e = tables->literals[reader.bits & mask];
+            /* Four entries with literals take at most 48 of 56 bits; after three at least 20 are left. */
+            if (literals_of(e)) {
+                take(&reader, bits_of(e));
+                out = write_literals(out, e);
+                e = tables->literals[reader.bits & mask];
+                if (literals_of(e)) {
+                    take(&reader, bits_of(e));
+                    out = write_literals(out, e);
+                    e = tables->literals[reader.bits & mask];
+                    if (literals_of(e)) {
+                        take(&reader, bits_of(e));
+                        out = write_literals(out, e);
+                        e = tables->literals[reader.bits & mask];
+                        if (literals_of(e)) {
+                            take(&reader, bits_of(e));
+                            out = write_literals(out, e);
+                            continue;
+                        }
+                    }
+                }
+                refill(&reader);
             }
-            if (entry.literals) continue;
-            if (reader.number < 48) refill(&reader);
         } else {
             refill_to_the_end(&reader);
-            entry = tables->literals[reader.bits & mask];
+            e = tables->literals[reader.bits & mask];
         }
-        if (entry.kind == TABLE) {
-            uint32_t place = (uint32_t)(reader.bits >> BITS) & ((1u << entry.more) - 1);
+        if (kind_of(e) == TABLE && !literals_of(e)) {
+            unsigned place = (unsigned)(reader.bits >> BITS) & ((1u << more_of(e)) - 1);
             if (reader.number < BITS) return NULL;
             take(&reader, BITS);
-            entry = tables->literals[entry.value + place];
+            e = tables->literals[value_of(e) + place];
         }
-        if (entry.bits > reader.number) return NULL;
-        take(&reader, entry.bits);
-        if (entry.literals) {
-            if (entry.literals > end - out) return NULL;
-            for (int i = 0; i < entry.literals; i++) *out++ = (uint8_t)(entry.value >> (8 * i));
+        if (bits_of(e) > reader.number) return NULL;
+        take(&reader, bits_of(e));
+        if (literals_of(e)) {
+            if ((ptrdiff_t)literals_of(e) > end - out) return NULL;
+            for (unsigned i = 0; i < literals_of(e); i++) out[i] = (uint8_t)(e >> (8 + 8 * i));
+            out += literals_of(e);
             continue;
         }
-        if (entry.kind == END) break;
-        if (entry.kind != COPY || entry.more > reader.number) return NULL;
-        size_t length = entry.value + (size_t)(reader.bits & ((1u << entry.more) - 1));
-        take(&reader, entry.more);
+        if (kind_of(e) == END) break;
+        if (kind_of(e) != COPY || more_of(e) > reader.number) return NULL;
+        size_t length = value_of(e) + (size_t)(reader.bits & ((1u << more_of(e)) - 1));
+        take(&reader, more_of(e));
 
-        if (!is_far) refill_to_the_end(&reader); /* else 48 bits less at most 20 are ready, and 28 are the most */
-        entry = tables->distances[reader.bits & distance_mask];
-        if (entry.kind == TABLE) {
-            uint32_t place = (uint32_t)(reader.bits >> DISTANCE_BITS) & ((1u << entry.more) - 1);
+        if (!is_far) refill_to_the_end(&reader); /* else 56 bits less at most 20 are ready, and 28 are the most */
+        e = tables->distances[reader.bits & distance_mask];
+        if (kind_of(e) == TABLE) {
+            unsigned place = (unsigned)(reader.bits >> DISTANCE_BITS) & ((1u << more_of(e)) - 1);
             if (reader.number < DISTANCE_BITS) return NULL;
             take(&reader, DISTANCE_BITS);
-            entry = tables->distances[entry.value + place];
+            e = tables->distances[value_of(e) + place];
         }
-        if (entry.kind != COPY || (unsigned)(entry.bits + entry.more) > reader.number) return NULL;
-        take(&reader, entry.bits);
-        size_t distance = entry.value + (size_t)(reader.bits & ((1u << entry.more) - 1));
-        take(&reader, entry.more);
+        if (kind_of(e) != COPY || bits_of(e) + more_of(e) > reader.number) return NULL;
+        take(&reader, bits_of(e));
+        size_t distance = value_of(e) + (size_t)(reader.bits & ((1u << more_of(e)) - 1));
+        take(&reader, more_of(e));
         if (distance > (size_t)(out - start) || length > (size_t)(end - out)) return NULL;
         if (is_far) {
             copy_far(out, distance, length);

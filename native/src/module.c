@@ -179,12 +179,17 @@ static int is_complete(const struct recipe *recipe) {
 }
 
 static PyObject *py_pack(PyObject *module, PyObject *args) {
-    PyObject *pieces, *quick, *closer, *stream = NULL;
+    PyObject *room, *pieces, *quick, *closer, *stream = NULL;
     Py_buffer raw, planes, coders;
     Py_ssize_t itemsize, length = 0;
     struct given given[MOST_ITEMSIZE];
     (void)module;
-    if (!PyArg_ParseTuple(args, "z*w*ny*OOO", &raw, &planes, &itemsize, &coders, &pieces, &quick, &closer)) return NULL;
+    if (!PyArg_ParseTuple(args, "z*Ony*OOO", &raw, &room, &itemsize, &coders, &pieces, &quick, &closer)) return NULL;
+    if (PyObject_GetBuffer(room, &planes, raw.buf == NULL ? PyBUF_SIMPLE : PyBUF_WRITABLE) < 0) {
+        if (raw.buf != NULL) PyBuffer_Release(&raw);
+        PyBuffer_Release(&coders);
+        return NULL;
+    }
     struct recipe recipe = {.itemsize = (size_t)itemsize, .coders = coders.buf, .pieces = given};
     if (!is_itemsize(itemsize)) goto done;
     if (raw.buf != NULL && (!are_equally_long(&raw, &planes) || overlap(&raw, &planes))) goto done;
@@ -261,6 +266,7 @@ static int set_up(PyObject *module) {
 #else
     PyObject *has_igzip = Py_False;
 #endif
+    if (PyModule_AddIntConstant(module, "INTERFACE", 1) < 0) return -1;
     return PyModule_AddObjectRef(module, "HAS_IGZIP", has_igzip);
 }
 

@@ -123,6 +123,9 @@ static void put_head(struct writer *writer, const struct head *head, const struc
 
 /* ---- Blocks */
 
+/* In `symbols`, a byte is itself, and a run of n bytes is RUN + n. */
+enum { RUN = 256 };
+
 /* The symbols of a block: for single bytes the data themselves, else `symbols`. */
 struct block {
     const uint8_t *data;
@@ -136,8 +139,6 @@ static const uint16_t LEAST_OF[29] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  
                                       31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
 INLINE int bits_of_length(int group) { return group < 8 || group == 28 ? 0 : group / 4 - 1; }
 
-/* In `symbols`, a byte is itself, and a run of n bytes is RUN + n. */
-enum { RUN = 256 };
 
 INLINE int group_of(int run) {
     int group = 0;
@@ -202,19 +203,26 @@ static void put_symbols(struct writer *writer, const struct block *block, const 
             settle(&local);
         }
     } else {
-        uint32_t codes[MOST_RUN + 1];
-        uint8_t lengths[MOST_RUN + 1];
+        enum { CODE = 27 }; /* bits of a code with what follows it: 15 + 5 + 5 at most; above is their number */
+        uint32_t codes[RUN + MOST_RUN + 1];
+        for (int i = 0; i < RUN; i++) codes[i] = (uint32_t)literals->lengths[i] << CODE | literals->bits[i];
         for (int run = LEAST_RUN; run <= MOST_RUN; run++) {
             int group = group_of(run), symbol = FIRST_LENGTH + group;
             int bits = literals->lengths[symbol], more = bits_of_length(group);
-            codes[run] = literals->bits[symbol] | (uint32_t)(run - LEAST_OF[group]) << bits |
-                         (uint32_t)distances->bits[0] << (bits + more);
-            lengths[run] = (uint8_t)(bits + more + distances->lengths[0]);
+            codes[RUN + run] = literals->bits[symbol] | (uint32_t)(run - LEAST_OF[group]) << bits |
+                               (uint32_t)distances->bits[0] << (bits + more) |
+                               (uint32_t)(bits + more + distances->lengths[0]) << CODE;
         }
-        for (size_t i = 0; i < block->number; i++) {
-            int symbol = block->symbols[i];
-            if (symbol < RUN) put(&local, literals->bits[symbol], literals->lengths[symbol]);
-            else put(&local, codes[symbol - RUN], lengths[symbol - RUN]);
+        size_t i = 0;
+        const uint32_t mask = (1u << CODE) - 1;
+        for (; i + 2 <= block->number; i += 2) {
+            uint32_t one = codes[block->symbols[i]], two = codes[block->symbols[i + 1]];
+            put(&local, one & mask, one >> CODE);
+            put(&local, two & mask, two >> CODE);
+            settle(&local);
+        }
+        if (i < block->number) {
+            put(&local, codes[block->symbols[i]] & mask, codes[block->symbols[i]] >> CODE);
             settle(&local);
         }
     }
@@ -273,6 +281,19 @@ static int put_block(struct writer *writer, const struct block *block) {
 }
 
 /* ---- Pieces */
+
+/* How many of the next bytes, at most `most`, have a value. */
+INLINE size_t same_bytes(const uint8_t *data, uint8_t value, size_t most) {
+    const uint64_t values = value * 0x0101010101010101u;
+    size_t at = 0;
+    for (; at + 8 <= most; at += 8) {
+        uint64_t word;
+        memcpy(&word, data + at, 8);
+        if (word != values) return at + (size_t)(__builtin_ctzll(word ^ values) >> 3);
+    }
+    while (at < most && data[at] == value) at++;
+    return at;
+}
 
 /* Which part of the data zlib-ng has in its window of two halves. */
 struct window {
@@ -365,8 +386,7 @@ ptrdiff_t runs_piece(const uint8_t *data, size_t size, uint8_t *out, size_t room
         size_t left = window.loaded - place, run = 0;
         if (place > 0 && left >= LEAST_RUN) {
             size_t most = left < MOST_RUN ? left : MOST_RUN;
-            uint8_t before = data[place - 1];
-            while (run < most && data[place + run] == before) run++;
+            run = same_bytes(data + place, data[place - 1], most);
         }
         symbols[number++] = run < LEAST_RUN ? data[place] : (uint16_t)(RUN + run);
         place += run < LEAST_RUN ? 1 : run;

@@ -33,16 +33,26 @@ INLINE void interleave(vector *block, int vectors) {
     for (int i = 0; i < vectors; i++) block[i] = turned[i];
 }
 
+/* Planes are often a power of two apart, so that their bytes compete for the same few lines of a cache. Therefore whole
+   lines are written: of four blocks. */
 INLINE size_t shuffle_blocks(const uint8_t *raw, uint8_t *planes, size_t length, int itemsize) {
+    enum { BLOCKS = 4 };
     size_t at = 0;
-    for (; at + WIDTH <= length; at += WIDTH) {
-        vector block[WIDTH];
-#pragma GCC unroll 16
-        for (int i = 0; i < itemsize; i++) block[i] = load(raw + at * itemsize + WIDTH * i);
+    for (; at + WIDTH * BLOCKS <= length; at += WIDTH * BLOCKS) {
+        vector lines[WIDTH][BLOCKS];
 #pragma GCC unroll 4
-        for (int round = 0; round < 4; round++) interleave(block, itemsize);
+        for (int part = 0; part < BLOCKS; part++) {
+            vector block[WIDTH];
+            const uint8_t *from = raw + (at + (size_t)(WIDTH * part)) * itemsize;
 #pragma GCC unroll 16
-        for (int i = 0; i < itemsize; i++) keep(planes + i * length + at, block[i]);
+            for (int i = 0; i < itemsize; i++) block[i] = load(from + WIDTH * i);
+#pragma GCC unroll 4
+            for (int round = 0; round < 4; round++) interleave(block, itemsize);
+#pragma GCC unroll 16
+            for (int i = 0; i < itemsize; i++) lines[i][part] = block[i];
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < itemsize; i++) memcpy(planes + i * length + at, lines[i], sizeof lines[i]);
     }
     return at;
 }

@@ -17,6 +17,7 @@ from aerchive.errors import IntegrityError, InvalidInputError
 from aerchive.filters import zstandard
 from aerchive.filters.choice import Plan
 from aerchive.filters.deflate import Buffer, inflate
+from aerchive.filters.native import unpack
 from aerchive.filters.pipeline import RAW, SKIP_COMPRESSION, SKIP_SHUFFLE, Choices, Packer
 from aerchive.filters.shuffle import unshuffle
 
@@ -153,8 +154,11 @@ def unpack_chunk(stored: Buffer, mask: int, itemsize: int, codec: Codec, raw: ND
         IntegrityError: The bytes do not expand to the size of the chunk.
         FormatError: A package that is needed to expand them is not installed.
     """
+    is_shuffled = not mask & SKIP_SHUFFLE
+    if codec is Codec.DEFLATE and not mask & SKIP_COMPRESSION and unpack(stored, raw, itemsize if is_shuffled else 1):
+        return raw
     planes = _expanded(stored, mask, codec, raw.size)
-    return planes if mask & SKIP_SHUFFLE else unshuffle(planes, itemsize, raw)
+    return planes if not is_shuffled else unshuffle(planes, itemsize, raw)
 
 
 def unpack_piece(
@@ -188,6 +192,9 @@ def _expanded(stored: Buffer, mask: int, codec: Codec, size: int) -> NDArray[np.
     if mask & SKIP_COMPRESSION:
         data = stored
     elif codec is Codec.DEFLATE:
+        room = np.empty(size, np.uint8)
+        if unpack(stored, room, 1):
+            return room
         data = inflate(stored, size)
     else:
         data = zstandard.expand(stored, size)
