@@ -1,4 +1,4 @@
-"""Kernels in C for whole chunks of aerchive, which uses them if they are installed and give the same bytes as without."""
+"""Kernels in C for whole chunks of aerchive, which uses them if they give the same bytes as it gives without them."""
 
 from aerchive_native import _kernels as kernels
 

@@ -73,9 +73,9 @@ ptrdiff_t igzip_piece(struct igzip *igzip, const uint8_t *data, size_t size, uin
     igzip->stream.next_out = out;
     const uint8_t *end = out + room;
     int failed = 0;
-    if (igzip->level != 3) failed = feed(igzip, data, head, NO_FLUSH, end) || feed(igzip, NULL, 0, SYNC_FLUSH, end);
+    if (igzip->level != 3) failed = feed(igzip, data, head, NO_FLUSH, end) || feed(igzip, data, 0, SYNC_FLUSH, end);
     failed = failed || feed(igzip, data + head, size - head, NO_FLUSH, end);
-    failed = failed || feed(igzip, NULL, 0, FULL_FLUSH, end);
+    failed = failed || feed(igzip, data, 0, FULL_FLUSH, end);
     if (failed) {
         restart(igzip);
         return NO_ROOM;

@@ -4,11 +4,12 @@
 
 #include <string.h>
 
-enum { MOST_STORED = 65535 };
+enum { MOST_STORED = 65535, ROOM_OF_CONSTANT = 64 };
 
 size_t most_of_planes(size_t size, size_t itemsize) {
-    /* All planes stored, heads of stored blocks, and a margin for whole words. */
-    return size + 5 * (size / MOST_STORED + itemsize + 2) + 64;
+    /* A plane is coded to fewer bytes than it has, or stored, or has a single value: then a short plane takes more bytes
+       than it has, but never as many more as ROOM_OF_CONSTANT. Writers of whole words want a margin. */
+    return size + 5 * (size / MOST_STORED) + (itemsize + 1) * (5 + ROOM_OF_CONSTANT) + 2 * ROOM_OF_CONSTANT;
 }
 
 int is_constant(const uint8_t *data, size_t size) {
@@ -37,7 +38,7 @@ static ptrdiff_t code_plane(const struct recipe *recipe, size_t number, const ui
     enum { MARGIN = 16 }; /* which the writers of whole words want; most_of_planes has it */
     int coder = number < recipe->itemsize ? recipe->coders[number] : STORED;
     ptrdiff_t length = NO_ROOM;
-    if (is_constant(plane, size)) return runs_piece(plane, size, out, size + 64);
+    if (is_constant(plane, size)) return runs_piece(plane, size, out, size + ROOM_OF_CONSTANT);
     switch (coder) {
     case ENTROPY: length = entropy_piece(plane, size, out, size + MARGIN); break;
     case RUNS: length = runs_piece(plane, size, out, size + MARGIN); break;

@@ -10,10 +10,9 @@ import time
 import zlib
 
 import numpy as np
+from aerchive_native import kernels
 from isal import isal_zlib
 from zlib_ng import zlib_ng
-
-from aerchive_native import kernels
 
 PIECES = (zlib_ng.Z_HUFFMAN_ONLY, zlib_ng.Z_RLE, zlib_ng.Z_DEFAULT_STRATEGY, zlib_ng.Z_FIXED)
 
@@ -50,7 +49,8 @@ def damaged(random: np.random.Generator, stream: bytes) -> bytes:
     changed = bytearray(stream)
     for _ in range(int(random.integers(1, 6))):
         at = int(random.integers(0, len(changed)))
-        at = min(at, int(random.integers(0, 200))) if random.random() < 0.5 else at  # heads of blocks are near the start
+        if random.random() < 0.5:
+            at = min(at, int(random.integers(0, 200)))  # heads of blocks are near the start
         way = random.integers(0, 4)
         if way == 0:
             changed[at] ^= 1 << int(random.integers(0, 8))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from aerchive_native import kernels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,6 @@ from aerchive.filters.deflate import (
 from aerchive.filters.native import NativeDeflater
 from aerchive.filters.planes import Coder, pack_planes
 from aerchive.filters.shuffle import shuffle
-from aerchive_native import kernels
 from tests.filters.chunks import CHUNKS, chunk
 
 PIECES = ["quick", "closer", "entropy", "runs"]

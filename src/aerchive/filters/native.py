@@ -1,9 +1,9 @@
 """The kernels of the package ``aerchive-native``, which do whole chunks in C without the interpreter's lock.
 
-The package is optional. It gives the same bytes as the other modules of this folder, which do everything without it, and
-decide what is right: at its first use, the pieces of all coders are compared with theirs, because they depend on the
-versions of the libraries that are installed. The setting ``native`` turns it off. The reasons and the figures are in
-``docs/decisions/0045-native.md``.
+The package is optional. It gives the same bytes as the other modules of this folder, which do everything without it,
+and decide what is right: at its first use, the pieces of all coders are compared with theirs, because they depend on
+the versions of the libraries that are installed. The setting ``native`` turns it off. The reasons and the figures are
+in ``docs/decisions/0045-native.md``.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def _installed() -> Kernels | None:
     return found
 
 
-@functools.cache
-def _agree(found: Kernels) -> bool:
+@functools.lru_cache(maxsize=1)
+def _agree(found: Any) -> bool:
     differing = differences(found)
     if differing:
         warnings.warn(
@@ -134,9 +134,8 @@ def differences(found: Kernels) -> list[str]:
     ]
     ours, theirs = NativeDeflater(found), Deflater()
     names = ["entropy", "runs", *(("quick", "closer") if found.HAS_IGZIP else ())]
-    differing = [
-        name for name in names if any(getattr(ours, name)(one.tobytes()) != getattr(theirs, name)(one.tobytes()) for one in planes)
-    ]
+    data = [plane.tobytes() for plane in planes]
+    differing = [name for name in names if any(getattr(ours, name)(one) != getattr(theirs, name)(one) for one in data)]
     if any(found.runs(bytes([7]) * length) != constant(7, length) for length in (1, 9, 4096, 65_536, _SAMPLE_BYTES)):
         differing.append("constant")
     return differing
@@ -226,8 +225,8 @@ def unpack(stream: Any, raw: NDArray[np.uint8], itemsize: int) -> bool:
         itemsize: The size of an element in bytes; 1 if the stream is not shuffled.
 
     Returns:
-        Whether ``raw`` now has the bytes. If not, there are no kernels, or the stream is one that they do not expand; the
-        content of ``raw`` is then undefined.
+        Whether ``raw`` now has the bytes. If not, there are no kernels, or the stream is one that they do not expand;
+        the content of ``raw`` is then undefined.
     """
     if itemsize > MAX_ITEMSIZE or not (raw.flags.c_contiguous and raw.flags.writeable):
         return False

@@ -155,7 +155,7 @@ def unpack_chunk(stored: Buffer, mask: int, itemsize: int, codec: Codec, raw: ND
         FormatError: A package that is needed to expand them is not installed.
     """
     is_shuffled = not mask & SKIP_SHUFFLE
-    if codec is Codec.DEFLATE and not mask & SKIP_COMPRESSION and unpack(stored, raw, itemsize if is_shuffled else 1):
+    if _expand_natively(stored, mask, codec, raw, itemsize if is_shuffled else 1):
         return raw
     planes = _expanded(stored, mask, codec, raw.size)
     return planes if not is_shuffled else unshuffle(planes, itemsize, raw)
@@ -181,10 +181,17 @@ def unpack_piece(
         IntegrityError: The bytes do not expand to the size of the chunk.
         FormatError: A package that is needed to expand them is not installed.
     """
-    planes = _expanded(stored, mask, codec, math.prod(shape) * itemsize)
+    planes = np.empty(math.prod(shape) * itemsize, np.uint8)
+    if not _expand_natively(stored, mask, codec, planes, 1):
+        planes = _expanded(stored, mask, codec, planes.size)
     if mask & SKIP_SHUFFLE:
         return np.ascontiguousarray(planes.reshape(*shape, itemsize)[inside])
     return np.ascontiguousarray(np.moveaxis(planes.reshape(itemsize, *shape)[(slice(None), *inside)], 0, -1))
+
+
+def _expand_natively(stored: Buffer, mask: int, codec: Codec, raw: NDArray[np.uint8], itemsize: int) -> bool:
+    """Expands stored bytes with the kernels in C if there are any for them. Returns whether that is done."""
+    return codec is Codec.DEFLATE and not mask & SKIP_COMPRESSION and unpack(stored, raw, itemsize)
 
 
 def _expanded(stored: Buffer, mask: int, codec: Codec, size: int) -> NDArray[np.uint8]:
@@ -192,9 +199,6 @@ def _expanded(stored: Buffer, mask: int, codec: Codec, size: int) -> NDArray[np.
     if mask & SKIP_COMPRESSION:
         data = stored
     elif codec is Codec.DEFLATE:
-        room = np.empty(size, np.uint8)
-        if unpack(stored, room, 1):
-            return room
         data = inflate(stored, size)
     else:
         data = zstandard.expand(stored, size)
