@@ -86,7 +86,7 @@ def kernels() -> Kernels | None:
 def coding_kernels() -> Kernels | None:
     """Returns the kernels as `kernels` does, if they give the bytes that the other libraries give here."""
     found = kernels()
-    return found if found is not None and _agree(found) else None
+    return found if found is not None and _agree() else None
 
 
 @functools.cache
@@ -106,9 +106,10 @@ def _installed() -> Kernels | None:
     return found
 
 
-@functools.lru_cache(maxsize=1)
-def _agree(found: Any) -> bool:
-    differing = differences(found)
+@functools.cache
+def _agree() -> bool:
+    found = _installed()
+    differing = [] if found is None else differences(found)
     if differing:
         warnings.warn(
             f"aerchive-native gives other bytes than the installed compression libraries ({', '.join(differing)}); "
