@@ -508,7 +508,7 @@ def native(arguments: Arguments) -> int:
         say("native takes --fuzz and a number of seconds, or nothing")
         return 2
     provide_programs(NATIVE_PROGRAMS)
-    if (sources := igzip_sources()) is None:
+    if not (sources := library_sources()):
         return 1
     if arguments:
         return fuzz_kernels(sources, arguments[1])
@@ -517,38 +517,33 @@ def native(arguments: Arguments) -> int:
     return python("-m", "pytest", "-n", "2", NATIVE / "tests")
 
 
-def igzip_sources() -> Path | None:
-    """Returns the folder with the sources of igzip, of the pinned source distribution of isal; None if it failed."""
-    requirements = NATIVE / "requirements-isal.txt"
+def library_sources() -> list[str]:
+    """Returns the options of the build that name the sources of the libraries; fetches the pinned ones if need be."""
+    requirements = NATIVE / "requirements-sources.txt"
     stamp = NATIVE_BUILD / "sources-from"
     if not stamp.is_file() or stamp.read_text() != requirements.read_text():
         shutil.rmtree(NATIVE_BUILD, ignore_errors=True)
         NATIVE_BUILD.mkdir(parents=True)
-        say("fetching the sources of igzip")
-        what: list[str | Path] = [
-            "--no-deps",
-            "--no-binary",
-            ":all:",
-            "--require-hashes",
-            "--requirement",
-            requirements,
-        ]
-        code, output = run_showing(*pip_command(PYTHON), "download", *what, "--dest", NATIVE_BUILD)
+        say("fetching the sources of igzip and libdeflate")
+        what: list[str | Path] = ["--no-deps", "--no-binary", "isal,deflate", "--require-hashes", "--dest", NATIVE_BUILD]
+        code, output = run_showing(*pip_command(PYTHON), "download", *what, "--requirement", requirements)
         if code != 0:
             print(output, file=sys.stderr)
             say("pip failed; its output is above")
-            return None
+            return []
         for archive in NATIVE_BUILD.glob("*.tar.gz"):
             with tarfile.open(archive) as opened:
                 opened.extractall(NATIVE_BUILD, filter="data")
         stamp.write_text(requirements.read_text())
-    return next(NATIVE_BUILD.glob("isal-*/src/isal/isa-l"))
+    isal = next(NATIVE_BUILD.glob("isal-*/src/isal/isa-l"))
+    libdeflate = next(NATIVE_BUILD.glob("deflate-*/**/libdeflate.h")).parent
+    return [f"-Disal={isal}", f"-Dlibdeflate={libdeflate}"]
 
 
-def install_kernels(sources: Path, *more: str) -> int:
-    """Builds and installs the kernels with pip; ``more`` goes to pip."""
-    settings = f"--config-settings=setup-args=-Disal={sources}"
-    what: list[str | Path] = ["install", "--no-deps", "--force-reinstall", settings, *more, NATIVE]
+def install_kernels(options: Sequence[str], *more: str) -> int:
+    """Builds and installs the kernels with pip; ``options`` go to the build, and ``more`` to pip."""
+    settings = [f"--config-settings=setup-args={option}" for option in options]
+    what: list[str | Path] = ["install", "--no-deps", "--force-reinstall", *settings, *more, NATIVE]
     code, output = run_showing(*pip_command(PYTHON), *what)
     if code != 0:
         print(output, file=sys.stderr)
@@ -556,7 +551,7 @@ def install_kernels(sources: Path, *more: str) -> int:
     return code
 
 
-def fuzz_kernels(sources: Path, seconds: str) -> int:
+def fuzz_kernels(sources: Sequence[str], seconds: str) -> int:
     """Builds the kernels with sanitizers of addresses and undefined behaviour, and runs ``native/tests/fuzz.py``."""
     target = NATIVE_BUILD / "sanitized"
     shutil.rmtree(target, ignore_errors=True)
@@ -566,7 +561,7 @@ def fuzz_kernels(sources: Path, seconds: str) -> int:
         "-Dbuildtype=debugoptimized",
         "-Dc_args=-fno-sanitize-recover=all",
     )
-    if code := install_kernels(sources, "--target", str(target), *(f"-Csetup-args={one}" for one in options)):
+    if code := install_kernels([*sources, *options], "--target", str(target)):
         return code
     asked = [
         subprocess.run(["cc", f"-print-file-name=lib{one}.so"], capture_output=True, text=True, check=True)

@@ -19,8 +19,6 @@
 /* shuffle.c: HDF5's byte shuffle, for items of any size. Bytes after the last whole item are copied unchanged. */
 void shuffle_bytes(const uint8_t *raw, uint8_t *planes, size_t size, size_t itemsize);
 void unshuffle_bytes(const uint8_t *planes, uint8_t *raw, size_t size, size_t itemsize);
-/* The same as unshuffle_bytes, where the planes lie at different places. The bytes after them are not copied. */
-void unshuffle_planes(const uint8_t *const *planes, uint8_t *raw, size_t length, size_t itemsize);
 
 /* adler.c: the Adler-32 of RFC 1950. */
 uint32_t adler32_of(const uint8_t *data, size_t size);
@@ -77,7 +75,7 @@ size_t most_of_planes(size_t size, size_t itemsize);
 int is_constant(const uint8_t *data, size_t size);
 ptrdiff_t pack_planes(const struct recipe *recipe, const uint8_t *planes, size_t size, uint8_t *out);
 
-/* expand.c: expands a zlib stream (RFC 1950) to exactly `size` bytes. Returns 0, or -1 if it is not one that can be. */
+/* expand.c: expands a zlib stream (RFC 1950) to exactly `size` bytes, if libdeflate was compiled in. Returns 0, or -1. */
 int expand(const uint8_t *stream, size_t length, uint8_t *out, size_t size);
 
 #endif

@@ -266,7 +266,13 @@ static int set_up(PyObject *module) {
 #else
     PyObject *has_igzip = Py_False;
 #endif
+#ifdef WITH_LIBDEFLATE
+    PyObject *has_libdeflate = Py_True;
+#else
+    PyObject *has_libdeflate = Py_False;
+#endif
     if (PyModule_AddIntConstant(module, "INTERFACE", 1) < 0) return -1;
+    if (PyModule_AddObjectRef(module, "HAS_LIBDEFLATE", has_libdeflate) < 0) return -1;
     return PyModule_AddObjectRef(module, "HAS_IGZIP", has_igzip);
 }
 

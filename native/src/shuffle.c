@@ -57,12 +57,12 @@ INLINE size_t shuffle_blocks(const uint8_t *raw, uint8_t *planes, size_t length,
     return at;
 }
 
-INLINE size_t unshuffle_blocks(const uint8_t *const *planes, uint8_t *raw, size_t length, int itemsize, int rounds) {
+INLINE size_t unshuffle_blocks(const uint8_t *planes, uint8_t *raw, size_t length, int itemsize, int rounds) {
     size_t at = 0;
     for (; at + WIDTH <= length; at += WIDTH) {
         vector block[WIDTH];
 #pragma GCC unroll 16
-        for (int i = 0; i < itemsize; i++) block[i] = load(planes[i] + at);
+        for (int i = 0; i < itemsize; i++) block[i] = load(planes + i * length + at);
 #pragma GCC unroll 4
         for (int round = 0; round < rounds; round++) interleave(block, itemsize);
 #pragma GCC unroll 16
@@ -86,8 +86,8 @@ void shuffle_bytes(const uint8_t *raw, uint8_t *planes, size_t size, size_t item
 }
 
 FOR_EACH_PROCESSOR
-void unshuffle_planes(const uint8_t *const *planes, uint8_t *raw, size_t length, size_t itemsize) {
-    size_t done = 0;
+void unshuffle_bytes(const uint8_t *planes, uint8_t *raw, size_t size, size_t itemsize) {
+    size_t length = size / itemsize, done = 0;
     switch (itemsize) {
     case 2: done = unshuffle_blocks(planes, raw, length, 2, 1); break;
     case 4: done = unshuffle_blocks(planes, raw, length, 4, 2); break;
@@ -95,18 +95,6 @@ void unshuffle_planes(const uint8_t *const *planes, uint8_t *raw, size_t length,
     case 16: done = unshuffle_blocks(planes, raw, length, 16, 4); break;
     }
     for (size_t at = done; at < length; at++)
-        for (size_t k = 0; k < itemsize; k++) raw[at * itemsize + k] = planes[k][at];
-}
-
-void unshuffle_bytes(const uint8_t *planes, uint8_t *raw, size_t size, size_t itemsize) {
-    size_t length = size / itemsize;
-    if (itemsize <= WIDTH) {
-        const uint8_t *starts[WIDTH];
-        for (size_t k = 0; k < itemsize; k++) starts[k] = planes + k * length;
-        unshuffle_planes(starts, raw, length, itemsize);
-    } else {
-        for (size_t at = 0; at < length; at++)
-            for (size_t k = 0; k < itemsize; k++) raw[at * itemsize + k] = planes[k * length + at];
-    }
+        for (size_t k = 0; k < itemsize; k++) raw[at * itemsize + k] = planes[k * length + at];
     memcpy(raw + length * itemsize, planes + length * itemsize, size - length * itemsize);
 }

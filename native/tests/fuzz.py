@@ -9,6 +9,7 @@ import argparse
 import time
 import zlib
 
+import deflate
 import numpy as np
 from aerchive_native import kernels
 from isal import isal_zlib
@@ -93,7 +94,7 @@ def main() -> None:
                 room = bytearray(max(0, len(data) + int(random.choice([0, 0, 0, -1, 1, 300, -300]))))
                 is_whole = kernels.unpack(bad, room, 1)
                 expanded, refused = expanded + is_whole, refused + (not is_whole)
-                assert not is_whole or zlib.decompress(bad) == room
+                assert not is_whole or deflate.zlib_decompress(bad, max(1, len(room))) == room
     print(f"{rounds} rounds, {expanded} damaged streams that were whole after all, {refused} that were refused")
 
 

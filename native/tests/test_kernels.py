@@ -148,8 +148,9 @@ def test_every_coder_agrees_with_the_installed_libraries() -> None:
     assert native.differences(kernels) == []
 
 
-def test_igzip_is_compiled_in() -> None:
+def test_the_libraries_are_compiled_in() -> None:
     assert kernels.HAS_IGZIP
+    assert kernels.HAS_LIBDEFLATE
 
 
 @pytest.mark.parametrize(

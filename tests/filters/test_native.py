@@ -30,6 +30,7 @@ class PythonKernels:
 
     INTERFACE = native.INTERFACE
     HAS_IGZIP = False
+    HAS_LIBDEFLATE = True
 
     def __init__(self) -> None:
         self.calls: list[str] = []

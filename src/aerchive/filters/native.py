@@ -38,10 +38,12 @@ class Kernels(Protocol):
     Attributes:
         INTERFACE: The version of the functions.
         HAS_IGZIP: Whether igzip was compiled in.
+        HAS_LIBDEFLATE: Whether libdeflate was compiled in.
     """
 
     INTERFACE: int
     HAS_IGZIP: bool
+    HAS_LIBDEFLATE: bool
 
     def shuffle(self, raw: Buffer, planes: Buffer, itemsize: int, /) -> None:
         """Groups the bytes of the elements by their position in the element."""
@@ -232,4 +234,4 @@ def unpack(stream: Any, raw: NDArray[np.uint8], itemsize: int) -> bool:
     if itemsize > MAX_ITEMSIZE or not (raw.flags.c_contiguous and raw.flags.writeable):
         return False
     found = kernels()
-    return found is not None and found.unpack(stream, raw.data, itemsize)
+    return found is not None and found.HAS_LIBDEFLATE and found.unpack(stream, raw.data, itemsize)
