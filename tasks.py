@@ -518,15 +518,16 @@ def native(arguments: Arguments) -> int:
 
 
 def library_sources() -> list[str]:
-    """Returns the options of the build that name the sources of the libraries; fetches the pinned ones if need be."""
+    """Returns the options of the build that name the sources of the libraries, and fetches them if need be."""
     requirements = NATIVE / "requirements-sources.txt"
     stamp = NATIVE_BUILD / "sources-from"
     if not stamp.is_file() or stamp.read_text() != requirements.read_text():
         shutil.rmtree(NATIVE_BUILD, ignore_errors=True)
         NATIVE_BUILD.mkdir(parents=True)
         say("fetching the sources of igzip and libdeflate")
-        what: list[str | Path] = ["--no-deps", "--no-binary", "isal,deflate", "--require-hashes", "--dest", NATIVE_BUILD]
-        code, output = run_showing(*pip_command(PYTHON), "download", *what, "--requirement", requirements)
+        what: list[str | Path] = ["--no-deps", "--no-binary", "isal,deflate", "--dest", NATIVE_BUILD]
+        what += ["--require-hashes", "--requirement", requirements]
+        code, output = run_showing(*pip_command(PYTHON), "download", *what)
         if code != 0:
             print(output, file=sys.stderr)
             say("pip failed; its output is above")
