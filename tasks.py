@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -66,6 +67,10 @@ PACKAGE, DEVELOPMENT = ("--editable", "."), ("--editable", ".[dev]")
 """What is installed: the package with what it needs, and also what it is developed and tested with."""
 LINES_S, MOVES_S = 10.0, 0.2
 """Seconds between two lines that say what pip does, and between two states of the line that moves on a terminal."""
+NATIVE = ROOT / "native"
+NATIVE_BUILD = ROOT / "build" / "native"
+NATIVE_PROGRAMS = {"cc": "gcc libc6-dev", "nasm": "nasm"}
+"""What the kernels in C are built with; nasm is the assembler of igzip."""
 S3_PROGRAMS = {"radosgw": "radosgw", "ceph-mon": "ceph-mon", "ceph-osd": "ceph-osd"}
 """The gateway of Ceph, which speaks S3, and what it needs."""
 SPREAD = ["-n", "3", "--dist", "worksteal"]
@@ -500,6 +505,82 @@ def terminal(arguments: Arguments) -> int:
         say("terminal takes the folder for the pictures")
         return 2
     return python("-m", "tests.cli.pictures", *arguments)
+
+
+@task("the optional kernels in C, built, installed and tested: `native`, `native --fuzz SECONDS`", takes_arguments=True)
+def native(arguments: Arguments) -> int:
+    """Builds and installs aerchive-native and runs its tests; or builds it with sanitizers and feeds it bad data."""
+    if arguments and (arguments[0] != "--fuzz" or len(arguments) != 2 or not arguments[1].isdecimal()):
+        say("native takes --fuzz and a number of seconds, or nothing")
+        return 2
+    provide_programs(NATIVE_PROGRAMS)
+    if not (sources := library_sources()):
+        return 1
+    if arguments:
+        return fuzz_kernels(sources, arguments[1])
+    if code := install_kernels(sources):
+        return code
+    return python("-m", "pytest", "-n", "2", NATIVE / "tests")
+
+
+def library_sources() -> list[str]:
+    """Returns the options of the build that name the sources of the libraries, and fetches them if need be."""
+    requirements = NATIVE / "requirements-sources.txt"
+    stamp = NATIVE_BUILD / "sources-from"
+    if not stamp.is_file() or stamp.read_text() != requirements.read_text():
+        shutil.rmtree(NATIVE_BUILD, ignore_errors=True)
+        NATIVE_BUILD.mkdir(parents=True)
+        say("fetching the sources of igzip and libdeflate")
+        what: list[str | Path] = ["--no-deps", "--no-binary", "isal,deflate", "--dest", NATIVE_BUILD]
+        what += ["--require-hashes", "--requirement", requirements]
+        code, output = run_showing(*pip_command(PYTHON), "download", *what)
+        if code != 0:
+            print(output, file=sys.stderr)
+            say("pip failed; its output is above")
+            return []
+        for archive in NATIVE_BUILD.glob("*.tar.gz"):
+            with tarfile.open(archive) as opened:
+                opened.extractall(NATIVE_BUILD, filter="data")
+        stamp.write_text(requirements.read_text())
+    isal = next(NATIVE_BUILD.glob("isal-*/src/isal/isa-l"))
+    libdeflate = next(NATIVE_BUILD.glob("deflate-*/**/libdeflate.h")).parent
+    return [f"-Disal={isal}", f"-Dlibdeflate={libdeflate}"]
+
+
+def install_kernels(options: Sequence[str], *more: str) -> int:
+    """Builds and installs the kernels with pip; ``options`` go to the build, and ``more`` to pip."""
+    settings = [f"--config-settings=setup-args={option}" for option in options]
+    what: list[str | Path] = ["install", "--no-deps", "--force-reinstall", *settings, *more, NATIVE]
+    code, output = run_showing(*pip_command(PYTHON), *what)
+    if code != 0:
+        print(output, file=sys.stderr)
+        say("pip failed; its output is above")
+    return code
+
+
+def fuzz_kernels(sources: Sequence[str], seconds: str) -> int:
+    """Builds the kernels with sanitizers of addresses and undefined behaviour, and runs ``native/tests/fuzz.py``."""
+    target = NATIVE_BUILD / "sanitized"
+    shutil.rmtree(target, ignore_errors=True)
+    options = (
+        "-Db_sanitize=address,undefined",
+        "-Db_lundef=false",
+        "-Dbuildtype=debugoptimized",
+        "-Dc_args=-fno-sanitize-recover=all",
+    )
+    if code := install_kernels([*sources, *options], "--target", str(target)):
+        return code
+    asked = [
+        subprocess.run(["cc", f"-print-file-name=lib{one}.so"], capture_output=True, text=True, check=True)
+        for one in ("asan", "ubsan")
+    ]
+    environment = os.environ | {
+        "LD_PRELOAD": " ".join(answer.stdout.strip() for answer in asked),
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python itself keeps memory until it ends
+        "PYTHONMALLOC": "malloc",  # so that the sanitizer knows where each object ends
+        "PYTHONPATH": str(target),
+    }
+    return run(PYTHON, NATIVE / "tests" / "fuzz.py", "--seconds", seconds, env=environment)
 
 
 @task("style and likely bugs: ruff, checking only")

@@ -82,6 +82,7 @@ class Settings(BaseSettings):
             lossless. Rounding cannot be chosen by a setting.
         qpy_version: The version of QPY in which circuits are stored; ``None``: the newest that the installed Qiskit
             writes. With 15, Qiskit 2.1 and newer read them.
+        native: Whether the package ``aerchive-native`` is used, if it is installed. The bytes are the same without it.
         progress: Whether an operation that takes longer than a second shows a progress bar on a terminal.
         limits: The limits for what a file may ask of its reader, each a setting of its own: `aerchive.limits.Limits`.
         vet: The files that are vetted in a process of their own before they are opened: ``always`` for each file that
@@ -113,6 +114,7 @@ class Settings(BaseSettings):
     on_error: Literal["warn", "raise"] = "warn"
     compression: Literal["portable", "none", "fast", "small"] = "portable"
     qpy_version: int | None = None
+    native: bool = True
     progress: bool = True
     limits: Limits = Limits()
     vet: Literal["always", "once", "off"] = "always"

@@ -25,7 +25,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 
 from tests.benchmarks.measuring import Figures
 from tests.benchmarks.report_states import compression, gain, speed
-from tests.benchmarks.storage_methods import GZIP, NONE, NPY, PORTABLE
+from tests.benchmarks.storage_methods import GZIP, NATIVE, NONE, NPY, PORTABLE
 
 COLUMNS = 4
 
@@ -40,6 +40,7 @@ class Sign(NamedTuple):
 
 SIGNS = {
     PORTABLE: Sign("aerchive", "#c0392b", "o"),
+    NATIVE: Sign("aerchive, kernels in C", "#922b21", "P"),
     NONE: Sign('aerchive, "none"', "#e59866", "o"),
     NPY: Sign("np.save", "#2c3e50", "s"),
     "contiguous": Sign("h5py contiguous", "#7f8c8d", "s"),

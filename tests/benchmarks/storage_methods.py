@@ -6,6 +6,7 @@ would copy the whole matrix. What is read is compared in the same way.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import importlib
@@ -111,7 +112,8 @@ class Method:
         """Why it cannot be measured here; empty if it can."""
         absent = [name for name in self.needs if importlib.util.find_spec(name) is None]
         if absent:
-            return f"{' and '.join(absent)} not installed (pip install 'aerchive[benchmarks]')"
+            how = "python3 tasks.py native" if "aerchive_native" in absent else "pip install 'aerchive[benchmarks]'"
+            return f"{' and '.join(absent)} not installed ({how})"
         if self.options:
             from aerchive import Project
 
@@ -375,31 +377,58 @@ def from_pytables(path: Path, take: Callable[[Any], Any]) -> Any:
 # -- aerchive
 
 
-def aerchive_method(title: str, *, lossless: bool = True, **options: Any) -> Method:
+def aerchive_method(
+    title: str, *, lossless: bool = True, native: bool = True, needs: tuple[str, ...] = (), **options: Any
+) -> Method:
     """`Project.save` of a Result that holds the state, into a new project.
 
     Args:
         title: For tables.
         lossless: See `Method`.
+        native: Whether kernels in C are used.
+        needs: See `Method`.
         **options: For `Project.save`.
     """
 
     def write(path: Path, payload: Payload) -> None:
         import aerchive
 
-        aerchive.open(path, "x").save(payload.result, **options)
+        with kernels(native):
+            aerchive.open(path, "x").save(payload.result, **options)
+
+    def read(path: Path) -> Any:
+        with kernels(native):
+            return open_aerchive(path)[...]
+
+    def amplitude(path: Path, place: int) -> Any:
+        with kernels(native):
+            return element(open_aerchive(path), place)
 
     return Method(
         title,
         write,
-        lambda path: open_aerchive(path)[...],
-        lambda path, place: element(open_aerchive(path), place),
+        read,
+        amplitude,
         handle=open_aerchive,
+        needs=needs,
         durable=True,
         keeps_order=True,
         lossless=lossless,
         options=options,
     )
+
+
+@contextlib.contextmanager
+def kernels(wanted: bool) -> Iterator[None]:
+    """Turns the kernels in C on or off by the setting."""
+    before = os.environ.get("AERCHIVE_NATIVE")
+    os.environ["AERCHIVE_NATIVE"] = str(wanted)
+    try:
+        yield
+    finally:
+        del os.environ["AERCHIVE_NATIVE"]
+        if before is not None:
+            os.environ["AERCHIVE_NATIVE"] = before
 
 
 def open_aerchive(path: Path) -> Any:
@@ -409,7 +438,7 @@ def open_aerchive(path: Path) -> Any:
 
 
 NPY, GZIP = "npy", "gzip4-shuffle"
-PORTABLE, NONE = "aerchive", "aerchive-none"
+PORTABLE, NATIVE, NONE = "aerchive", "aerchive-native", "aerchive-none"
 METHODS: dict[str, Method] = {
     "tofile": Method("ndarray.tofile", write_tofile, read_raw, from_raw),
     NPY: Method("np.save", write_npy, np.load, lambda path, place: element(np.load(path, mmap_mode="r"), place)),
@@ -454,7 +483,8 @@ METHODS: dict[str, Method] = {
         ("tables",),
         slow=True,
     ),
-    PORTABLE: aerchive_method("**aerchive**"),
+    PORTABLE: aerchive_method("**aerchive**", native=False),
+    NATIVE: aerchive_method("**aerchive, kernels in C**", needs=("aerchive_native",)),
     NONE: aerchive_method('aerchive, "none"', compression="none"),
     "aerchive-fast": aerchive_method('aerchive, "fast"', compression="fast"),
     "aerchive-small": aerchive_method('aerchive, "small"', compression="small"),

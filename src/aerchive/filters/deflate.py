@@ -18,6 +18,7 @@ from zlib_ng import zlib_ng
 
 from aerchive import layout
 from aerchive.errors import IntegrityError
+from aerchive.lazy import cached_property
 
 Buffer = bytes | bytearray | memoryview
 
@@ -46,15 +47,29 @@ _HEAD_BYTES = 8
 class Deflater:
     """Compresses pieces of zlib streams. An object may be used by one thread only.
 
-    The compressors are kept as long as this object, because making one costs as much as compressing a piece.
+    The compressors are made when they are first needed, and kept as long as this object, because making one costs as
+    much as compressing a piece.
     """
 
-    def __init__(self) -> None:
-        self._igzip = isal_zlib.compressobj(layout.DEFLATE_LEVEL, isal_zlib.DEFLATED, _RAW_DEFLATE)
-        self._closer = isal_zlib.compressobj(_BEST_OF_IGZIP, isal_zlib.DEFLATED, _RAW_DEFLATE)
-        self._huffman = zlib_ng.compressobj(1, zlib_ng.DEFLATED, _RAW_DEFLATE, 9, zlib_ng.Z_HUFFMAN_ONLY)
-        self._runs = zlib_ng.compressobj(1, zlib_ng.DEFLATED, _RAW_DEFLATE, 9, zlib_ng.Z_RLE)
-        self._thorough = zlib_ng.compressobj(4, zlib_ng.DEFLATED, _RAW_DEFLATE, 8)
+    @cached_property
+    def _igzip(self) -> Any:
+        return isal_zlib.compressobj(layout.DEFLATE_LEVEL, isal_zlib.DEFLATED, _RAW_DEFLATE)
+
+    @cached_property
+    def _closer(self) -> Any:
+        return isal_zlib.compressobj(_BEST_OF_IGZIP, isal_zlib.DEFLATED, _RAW_DEFLATE)
+
+    @cached_property
+    def _huffman(self) -> Any:
+        return zlib_ng.compressobj(1, zlib_ng.DEFLATED, _RAW_DEFLATE, 9, zlib_ng.Z_HUFFMAN_ONLY)
+
+    @cached_property
+    def _runs(self) -> Any:
+        return _runs_compressor()
+
+    @cached_property
+    def _thorough(self) -> Any:
+        return zlib_ng.compressobj(4, zlib_ng.DEFLATED, _RAW_DEFLATE, 8)
 
     def quick(self, data: Buffer) -> bytes:
         """Returns a piece compressed by igzip."""
@@ -98,7 +113,11 @@ def _by_igzip(compressor: Any, data: Buffer, flush: int) -> bytes:
 @functools.lru_cache(maxsize=1024)
 def constant(value: int, length: int) -> bytes:
     """Returns a piece for ``length`` bytes of the same value."""
-    return _piece(zlib_ng.compressobj(9, zlib_ng.DEFLATED, _RAW_DEFLATE, 9), bytes([value]) * length)
+    return _piece(_runs_compressor(), bytes([value]) * length)
+
+
+def _runs_compressor() -> Any:
+    return zlib_ng.compressobj(1, zlib_ng.DEFLATED, _RAW_DEFLATE, 9, zlib_ng.Z_RLE)
 
 
 def stored(data: memoryview) -> list[Buffer]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from aerchive.filters.choice import Kind, Method, Plan, is_outdated, sign_of
 from aerchive.filters.deflate import Buffer, Deflater, quick_stream, text_stream, thorough_stream
+from aerchive.filters.native import NativeDeflater, deflater
 from aerchive.filters.planes import pack_planes
 from aerchive.filters.shuffle import shuffle
 from aerchive.filters.trial import by_record, kept_by_record, try_chunk
@@ -37,8 +38,8 @@ class Packer:
 
     @cached_property
     def _deflater(self) -> Deflater:
-        """The compressor. It is made at its first use: making it takes longer than compressing a small chunk."""
-        return Deflater()
+        """The compressor. It is made at its first use: small chunks do without."""
+        return deflater()
 
     def pack(self, raw: NDArray[np.uint8], plan: Plan | None) -> tuple[Buffer, int]:
         """Converts the bytes of a chunk to the bytes that are stored in the file.
@@ -75,12 +76,13 @@ class Packer:
         kind.found(plan)
         return _if_worth(raw, *result)
 
-    def _shuffled(self, raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _room(self, raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Returns an array for the shuffled bytes of a chunk, or the chunk itself if an element has one byte."""
         if self._itemsize == 1:
             self._planes = raw
         elif self._planes.size != raw.size:
             self._planes = np.empty(raw.size, np.uint8)
-        return shuffle(raw, self._itemsize, self._planes)
+        return self._planes
 
     def _apply(self, plan: Plan, raw: NDArray[np.uint8]) -> tuple[Buffer, int]:
         method = plan.method
@@ -88,10 +90,13 @@ class Packer:
             method = Method.PLANES
         if method not in (Method.PLANES, Method.WHOLE):
             return by_record(method, raw), SKIP_SHUFFLE
-        planes = self._shuffled(raw)
+        planes, compressor = self._room(raw), self._deflater
+        if method is Method.PLANES and isinstance(compressor, NativeDeflater):
+            return compressor.pack_planes(raw, planes, self._itemsize, plan.coders), 0
+        planes = shuffle(raw, self._itemsize, planes)
         if method is Method.WHOLE:
             return thorough_stream(planes.data), 0
-        return pack_planes(planes, self._itemsize, plan.coders, self._deflater), 0
+        return pack_planes(planes, self._itemsize, plan.coders, compressor), 0
 
 
 def pack_text(raw: NDArray[np.uint8]) -> tuple[Buffer, int]:

@@ -17,6 +17,7 @@ from aerchive.errors import IntegrityError, InvalidInputError
 from aerchive.filters import zstandard
 from aerchive.filters.choice import Plan
 from aerchive.filters.deflate import Buffer, inflate
+from aerchive.filters.native import unpack
 from aerchive.filters.pipeline import RAW, SKIP_SHUFFLE, Choices, Packer
 from aerchive.filters.planes import pick_planes
 from aerchive.filters.shuffle import unshuffle
@@ -196,8 +197,11 @@ def unpack_chunk(stored: Buffer, mask: int, itemsize: int, codec: Codec, raw: ND
         IntegrityError: The bytes do not expand to the size of the chunk.
         FormatError: A package that is needed to expand them is not installed.
     """
+    is_shuffled = not mask & SKIP_SHUFFLE
+    if _expand_natively(stored, mask, codec, raw, itemsize if is_shuffled else 1):
+        return raw
     planes = _expanded(stored, mask, codec, raw.size)
-    return planes if mask & SKIP_SHUFFLE else unshuffle(planes, itemsize, raw)
+    return planes if not is_shuffled else unshuffle(planes, itemsize, raw)
 
 
 def unpack_piece(
@@ -228,7 +232,9 @@ def unpack_piece(
             elements = np.add.outer(elements * length, np.asarray(axis, np.int64)).reshape(-1)
         few = unpack_elements(stored, mask, itemsize, codec, number, elements)
         return few.reshape(*map(len, selected), itemsize)
-    planes = _expanded(stored, mask, codec, math.prod(shape) * itemsize)
+    planes = np.empty(math.prod(shape) * itemsize, np.uint8)
+    if not _expand_natively(stored, mask, codec, planes, 1):
+        planes = _expanded(stored, mask, codec, planes.size)
     if mask & SKIP_SHUFFLE:
         return np.ascontiguousarray(planes.reshape(*shape, itemsize)[inside])
     return np.ascontiguousarray(np.moveaxis(planes.reshape(itemsize, *shape)[(slice(None), *inside)], 0, -1))
@@ -266,6 +272,11 @@ def unpack_elements(
     if elements.size * FEW < number:
         return np.ascontiguousarray(planes.reshape(itemsize, number)[:, elements].T)
     return np.ascontiguousarray(unshuffle(planes, itemsize).reshape(number, itemsize)[elements])
+
+
+def _expand_natively(stored: Buffer, mask: int, codec: Codec, raw: NDArray[np.uint8], itemsize: int) -> bool:
+    """Expands stored bytes with the kernels in C if there are any for them. Returns whether that is done."""
+    return codec.of(mask) is Codec.DEFLATE and unpack(stored, raw, itemsize)
 
 
 def _expanded(stored: Buffer, mask: int, codec: Codec, size: int) -> NDArray[np.uint8]:
