@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 from qiskit.qpy import QPY_VERSION
 from qiskit.result import Result
 
 import aerchive
-from aerchive.aer.again.rerun import replay_of
 from aerchive import layout
-from aerchive.codecs.circuits import writing as circuit_codec
+from aerchive.aer.again.rerun import replay_of
 from aerchive.codecs import noise_model as noise_codec
-from aerchive.codecs.circuits import arrays as array_codec
 from aerchive.codecs import target as target_codec
 from aerchive.codecs.attachment import VERSION as ATTACHMENT_VERSION
 from aerchive.codecs.base import REFERENCE_TAG
+from aerchive.codecs.circuits import arrays as array_codec
+from aerchive.codecs.circuits import writing as circuit_codec
 from aerchive.codecs.counts import TAG as COUNTS
 from aerchive.codecs.memory import TAG as MEMORY
 from aerchive.codecs.registry import codecs
@@ -32,10 +33,10 @@ from aerchive.codecs.result import VERSION as DOCUMENT_VERSION
 from aerchive.codecs.table import SCALAR
 from aerchive.errors import FormatError, UnsupportedTypeError
 from aerchive.models import tagged_json
-from aerchive.times import now
-from aerchive.project.documents.record import VERSION as RUN_VERSION
 from aerchive.project.catalogue.table import present, read_rows, run_path
+from aerchive.project.documents.record import VERSION as RUN_VERSION
 from aerchive.project.writing.runs import stored_draft, write_drafts
+from aerchive.times import now
 from tests.conftest import NO_RUNTIME
 from tests.golden.description import describe, describe_circuit, describe_target
 
@@ -81,6 +82,12 @@ def test_values(project: aerchive.Project, folder: Path, name: str) -> None:
     for label, description in wanted["values"].items():
         assert describe(run.value(label)) == description, label
         assert describe(data[label]) == description, label
+    for label, amplitudes in wanted["near"].items():
+        state = run.value(label)
+        assert type(state) is type(data[label])
+        norm = np.linalg.norm(state.data)
+        for index, real, imaginary in amplitudes:
+            assert abs(state.data[index] - complex(real, imaginary)) < 1e-12 * norm
 
 
 @pytest.mark.parametrize(("folder", "name"), RUNS)
