@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from aerchive.stored.array import StoredArray
     from aerchive.stored.density_matrix import StoredDensityMatrix
     from aerchive.stored.operator import StoredOperator, StoredSuperOp
+    from aerchive.stored.product_state import StoredProductState
     from aerchive.stored.stack import StackedArray
     from aerchive.stored.state import StoredState
 
@@ -77,6 +78,7 @@ __all__ = [
     "StoredArray",
     "StoredDensityMatrix",
     "StoredOperator",
+    "StoredProductState",
     "StoredState",
     "StoredSuperOp",
     "TransactionError",
@@ -103,6 +105,7 @@ _HOME = {
     "StoredArray": ("stored.array", "StoredArray"),
     "StoredDensityMatrix": ("stored.density_matrix", "StoredDensityMatrix"),
     "StoredOperator": ("stored.operator", "StoredOperator"),
+    "StoredProductState": ("stored.product_state", "StoredProductState"),
     "StoredState": ("stored.state", "StoredState"),
     "StoredSuperOp": ("stored.operator", "StoredSuperOp"),
     "autosave": ("aer.running.autosave", "autosave"),
