@@ -158,3 +158,8 @@ def test_a_file_that_harms_hdf5_is_refused_before_hdf5_reads_it(
     os.utime(path)
     with pytest.raises(UnsafeContentError):
         Reader(aerchive.open(path, "r")).json("tree/node.json")
+
+
+def test_a_node_below_a_dataset_is_not_found(reader: Reader) -> None:
+    with pytest.raises(NotFoundError, match="/README: is a dataset, which has no members"):
+        reader.json(f"tree/{key_of('README')}/{key_of('x')}/node.json")

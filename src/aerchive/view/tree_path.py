@@ -68,6 +68,8 @@ def find_node(root: HDF5Group, keys: Sequence[str]) -> TreeNode:
     for number, key in enumerate(keys):
         if number > limits().depth:
             raise over_limit(node.group.where(), "depth", "the node lies deeper")
+        if not node.is_group:
+            raise NotFoundError(f"{node.group.where(node.name)}: is a dataset, which has no members")
         folder = node.opened()
         node = folder._replace(name=_member(folder.group, key))
     return node
