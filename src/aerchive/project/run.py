@@ -8,7 +8,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -30,6 +29,7 @@ from aerchive.project.documents.record import read_record
 from aerchive.project.label_clock import label_clock
 from aerchive.project.location import RunPlace
 from aerchive.project.numbers import Neighbours, counts_of, keep, kept
+from aerchive.project.recomputing.again import Recomputer
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.file import ProjectFile
 from aerchive.storage.spools.run_group import SpooledRun
@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # only values need these: listing runs without them saves a f
     from aerchive.stored.stack import StackedArray
 
 
-class Bridge(Protocol):
+class Bridge(Recomputer, Protocol):
     """The interface between runs and live Qiskit objects, implemented in a higher layer of the package.
 
     Its methods may import Qiskit; the import of its module must not.
@@ -81,18 +81,6 @@ class Bridge(Protocol):
 
     def obstacle(self, run: Run) -> str | None:
         """The reason why a run cannot compute its arrays again; ``None`` if its documents name none."""
-
-    def compute_again(
-        self,
-        path: Path,
-        job_id: str,
-        target: Path,
-        *,
-        max_infidelity: float | None,
-        take_resources: bool,
-        untrusted: bool,
-    ) -> list[str]:
-        """See `aerchive.project.recomputing.again.Recomputer`."""
 
 
 class RunHome(Protocol):

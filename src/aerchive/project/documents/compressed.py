@@ -19,8 +19,8 @@ from aerchive.project.documents.draft import RunDraft
 from aerchive.states.matrix_product.factorise import Certified, factorise
 from aerchive.states.matrix_product.promising import middle_rank
 from aerchive.states.predicted.encode import encode
-from aerchive.states.predicted.encoded import PIECE, Aligned
-from aerchive.storage.chunks.drafts import AttributeValue, ComputedDraft, DatasetDraft
+from aerchive.states.predicted.encoded import PIECE
+from aerchive.storage.chunks.drafts import AttributeValue, Computed, ComputedDraft, DatasetDraft
 from aerchive.storage.chunks.grid import chunk_offsets
 from aerchive.storage.chunks.write_plan import plan_write
 from aerchive.stored.forms import BONDS, MEMBERS
@@ -88,7 +88,7 @@ def _predicted(name: str, dataset: DatasetDraft) -> dict[str, DatasetDraft] | No
     return drafts
 
 
-def _computed(values: Aligned, attributes: Mapping[str, AttributeValue]) -> ComputedDraft:
+def _computed(values: Computed, attributes: Mapping[str, AttributeValue]) -> ComputedDraft:
     chunk = (*values.shape[:-1], min(PIECE, values.shape[-1]))
     return ComputedDraft(values=values, attributes=attributes, chunk=chunk)
 

@@ -4,33 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
+
+from aerchive.storage.chunks.drafts import Computed
 
 PIECE = 2**16
 """The number of amplitudes in a chunk of an aligned array."""
-
-
-class Aligned(Protocol):
-    """An array with one column for each amplitude, which may be computed only when it is read.
-
-    Attributes:
-        shape: The shape of the array; the last axis counts the amplitudes.
-        dtype: The dtype of the array.
-    """
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the array; the last axis counts the amplitudes."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of the array."""
-
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Returns the columns of the amplitudes from start to stop, C-contiguous. Any thread may call it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +30,7 @@ class Encoded:
 
     form: str
     arrays: Mapping[str, NDArray[Any]]
-    aligned: Mapping[str, Aligned]
+    aligned: Mapping[str, Computed]
     attributes: Mapping[str, str | int | float]
     nbytes: int
     default_nbytes: int
