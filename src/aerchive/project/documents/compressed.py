@@ -1,7 +1,7 @@
 """The arrays of a run as they are stored: a state vector may become something smaller than its amplitudes.
 
-This happens before the project is locked, in the thread that archives the run: it reads each state a few times. Decision
-0046 has the reasons.
+This happens before the project is locked, in the thread that archives the run: it reads each state a few times. The
+reasons are in decision 0046.
 """
 
 from __future__ import annotations
