@@ -78,8 +78,8 @@ class Settings(BaseSettings):
             after two seconds at the latest; ``exit`` when the process ends.
         on_error: The reaction when a finished simulation cannot be archived: ``warn`` gives a warning, and ``raise``
             raises the error from ``result()``.
-        compression: The compression of arrays: ``portable``, ``none``, ``fast``, ``small`` or ``structure``. All of them
-            keep every bit. A loss cannot be chosen by a setting.
+        compression: The compression of arrays: ``portable``, ``none``, ``fast``, ``small`` or ``structure``. Each of
+            them keeps every bit. A loss cannot be chosen by a setting.
         qpy_version: The version of QPY in which circuits are stored; ``None``: the newest that the installed Qiskit
             writes. With 15, Qiskit 2.1 and newer read them.
         native: Whether the package ``aerchive-native`` is used, if it is installed. The bytes are the same without it.
