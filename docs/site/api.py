@@ -34,7 +34,7 @@ TOPICS = {
     "states": Topic(
         "Stored states and operators",
         "Calculations with saved states, which read them in pieces. Each is also a [`StoredArray`](arrays.md).",
-        tuple(f"aerchive.Stored{name}" for name in ("State", "DensityMatrix", "Operator", "SuperOp")),
+        tuple(f"aerchive.Stored{name}" for name in ("State", "ProductState", "DensityMatrix", "Operator", "SuperOp")),
     ),
     "simulators": Topic(
         "Simulators and primitives",
