@@ -25,7 +25,7 @@ from aerchive.storage.chunks.write_plan import plan_write
 from aerchive.stored.forms import BONDS, MEMBERS
 
 _SAMPLED = 16
-"""The number of chunks of which the size of the rounded state is estimated."""
+"""The number of chunks from which the stored size of a dataset is estimated."""
 _RESIDUAL = "residual"
 _STATE = np.dtype("<c16")
 _PREDICTED = (
@@ -122,8 +122,6 @@ def _certified(dataset: DatasetDraft, compression: Compression, max_infidelity: 
         found.append(one)
     tensors = [tensor.reshape(-1) for one in found for tensor in one.product.tensors]
     flat = np.concatenate(tensors)
-    if flat.nbytes >= _rounded_nbytes(dataset, compression):
-        return None
     attributes: dict[str, AttributeValue] = {
         **dataset.attributes,
         "layout": layout.MATRIX_PRODUCT,
@@ -134,7 +132,9 @@ def _certified(dataset: DatasetDraft, compression: Compression, max_infidelity: 
         "infidelity": max(one.infidelity for one in found),
         "note": _note(found, dataset.parts[0].size),
     }
-    return DatasetDraft([flat], attributes=attributes)
+    product = DatasetDraft([flat], attributes=attributes)
+    exact = dataclasses.replace(compression, max_infidelity=None)
+    return product if _stored_nbytes(product, exact) < _stored_nbytes(dataset, compression) else None
 
 
 def _note(found: list[Certified], size: int) -> str:
@@ -149,8 +149,8 @@ def _note(found: list[Certified], size: int) -> str:
     )
 
 
-def _rounded_nbytes(dataset: DatasetDraft, compression: Compression) -> float:
-    """The stored size of the rounded states, estimated from some of their chunks."""
+def _stored_nbytes(dataset: DatasetDraft, compression: Compression) -> float:
+    """The stored size of a dataset, estimated from some of its chunks."""
     plan = plan_write(dataclasses.replace(dataset, compression=compression))
     offsets = list(chunk_offsets(dataset.shape, plan.chunk))
     step = math.ceil(len(offsets) / _SAMPLED)
