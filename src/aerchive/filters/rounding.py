@@ -22,7 +22,7 @@ _SMALLEST = 2.0**-960
 _LARGEST = 2.0**960
 """The limits of squared norms and grids. States beyond them, near the range of doubles, are not rounded."""
 _NORM_CHANGE = 2.0**-18
-"""The greatest relative change of a norm, 3.8e-6: Qiskit still takes a rounded state of norm one for a quantum state."""
+"""The greatest relative change of a norm, 3.8e-6. Qiskit takes a state as normalised up to a change of 1e-5."""
 _SLACK = 1 - 2.0**-30
 """A margin for the rounding errors of the norm itself, which are below 1e-9 for any state that fits into memory."""
 
