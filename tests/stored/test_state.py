@@ -626,3 +626,19 @@ def test_what_takes_long_is_watched(run: aerchive.Run, monkeypatch: pytest.Monke
     state.expectation_value("X" * 11)
 
     assert seen == [("reading", 32, 32), ("fidelity", 32, 32), ("expectation value", 16, 16)]
+
+
+@pytest.mark.parametrize("limit", [1e-3, 1e-6])
+def test_the_error_of_a_rounded_state_covers_its_norm(path: Path, limit: float) -> None:
+    random = np.random.default_rng(1)
+    ghz = np.zeros(2**12, complex)
+    ghz[[0, -1]] = 0.5**0.5
+    dense = random.normal(size=2**12) + 1j * random.normal(size=2**12)
+    for name, values in ("ghz", ghz), ("dense", dense / np.linalg.norm(dense)):
+        state = aerchive.open(path).save(make_result(name, psi=Statevector(values)), max_infidelity=limit).state()
+        assert state.infidelity < limit
+        for label in ("ZZ", "II", "XY"):
+            found, exact = (one.expectation_value(Pauli(label), [0, 1]) for one in (state, Statevector(values)))
+            assert abs(found - exact) <= state.expectation_error(Pauli(label), [0, 1])
+        wrong = state.probabilities([0]) - Statevector(values).probabilities([0])
+        assert abs(wrong).max() <= state.probability_error()

@@ -18,7 +18,11 @@ from aerchive.states.inner import Overlap, distance, inner, overlap, square_norm
 from aerchive.states.kets import bit_string, index_of, picked_bits
 from aerchive.states.largest import largest
 from aerchive.states.matrix import Matrix
-from aerchive.states.matrix_product.error_bars import error_of_expectation, error_of_probability
+from aerchive.states.matrix_product.error_bars import (
+    error_of_distance,
+    error_of_expectation,
+    error_of_probability,
+)
 from aerchive.states.pauli import PauliSum, pauli_sum
 from aerchive.states.probabilities import all_probabilities, marginal, nonzero_probabilities
 from aerchive.states.products import quadratic_form
@@ -282,18 +286,16 @@ class StoredState(StoredQuantumState):
         Raises:
             FormatError: The file says something else than a number from 0 to 1.
         """
-        with self._run.open() as (_, group):
-            found = group.dataset_attributes(self._location.name, ("infidelity",)).get("infidelity", 0.0)
-            if not isinstance(found, float) or not 0 <= found <= 1:
-                raise FormatError(f"{group.where(self._location.name)}: infidelity {found!r} is no number from 0 to 1")
-        return found
+        return self._loss()[0]
 
     def expectation_error(self, oper: Any, qargs: Sequence[int] | None = None) -> float:
         """The greatest error of an expectation value of this state instead of the one that was saved.
 
-        It is ``2 ||O|| sqrt(1 - F)`` for normalised states, with the measured infidelity; ``||O||`` is the greatest
-        magnitude of an eigenvalue, for which a sum of Pauli operators is given the sum of the magnitudes of its
-        coefficients. `aerchive.states.matrix_product.error_bars` has the proof.
+        For normalised states it is ``2 ||O|| sqrt(1 - F)``, with the measured infidelity, if the state is stored as a
+        product of matrices, which has the norm of the saved one. Rounding changes the norm: with the proven bound ``b``
+        of the infidelity, which is one of the squared distance, it is ``||O|| (2 sqrt(b) + b)``. ``||O||`` is the
+        greatest magnitude of an eigenvalue, for which a sum of Pauli operators is given the sum of the magnitudes of
+        its coefficients. `aerchive.states.matrix_product.error_bars` has the proofs.
 
         Args:
             oper: The operator, as for `expectation_value`.
@@ -304,16 +306,37 @@ class StoredState(StoredQuantumState):
 
         Raises:
             InvalidInputError: The operator does not fit the qubits, or is of another kind.
+            FormatError: The file gives an infidelity that is no number from 0 to 1.
         """
-        return error_of_expectation(self.infidelity, self._norm_of(oper, qargs))
+        norm = self._norm_of(oper, qargs)
+        infidelity, square = self._loss()
+        return error_of_expectation(infidelity, norm) if square is None else error_of_distance(square, norm)
 
     def probability_error(self) -> float:
         """The greatest error of a probability of this state instead of the one that was saved.
 
-        It is ``sqrt(1 - F)``, with the measured infidelity: the trace distance of the two states, which bounds the
-        difference of the probabilities of any event. 0 if the state is stored exactly.
+        For normalised states it is ``sqrt(1 - F)``, with the measured infidelity, if the state is stored as a product
+        of matrices: the trace distance of the two states, which bounds the difference of the probabilities of any
+        event. For a rounded state it is the error of an expectation value with ``||O|| = 1``, see `expectation_error`.
+        0 if the state is stored exactly.
+
+        Raises:
+            FormatError: The file gives an infidelity that is no number from 0 to 1.
         """
-        return error_of_probability(self.infidelity)
+        infidelity, square = self._loss()
+        return error_of_probability(infidelity) if square is None else error_of_distance(square)
+
+    def _loss(self) -> tuple[float, float | None]:
+        """The measured infidelity, and of a rounded state the greatest squared distance from a saved one of norm 1."""
+        wanted = "infidelity", "infidelity_bound", "grid"
+        with self._run.open() as (_, group):
+            found = group.dataset_attributes(self._location.name, wanted)
+            numbers = [found.get(name, 0.0) for name in wanted[:2]]
+            for name, number in zip(wanted, numbers, strict=False):
+                if not isinstance(number, float) or not 0 <= number <= 1:
+                    raise FormatError(f"{group.where(self._location.name)}: {name} {number!r} is no number from 0 to 1")
+        infidelity, bound = map(float, numbers)
+        return infidelity, bound if "grid" in found else None
 
     # -- parts, which a state that is stored in another way computes in another way
 

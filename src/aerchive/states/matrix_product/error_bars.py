@@ -30,3 +30,19 @@ def error_of_probability(infidelity: float) -> float:
     outcome, for that of a set of outcomes, and so for the total variation distance of the two distributions.
     """
     return math.sqrt(infidelity)
+
+
+def error_of_distance(square: float, operator_norm: float = 1.0) -> float:
+    """Returns the largest possible error of an expectation value for a state of another norm, ``||O|| (2 s + s²)``.
+
+    A rounded state has not quite the norm of the state that it stands for, and ``1 - F`` says nothing about norms.
+
+    Proof: let ``φ = ψ + d`` with ``|ψ| = 1`` and ``|d| ≤ s``. Then ``|φ><φ| - |ψ><ψ| = |d><ψ| + |ψ><d| + |d><d|``,
+    whose trace norm is at most ``2 s + s²``. The probability of an event is the expectation value of an operator of
+    norm 1. The bound is reached where ``d`` is a multiple of ``ψ``.
+
+    Args:
+        square: ``s²``, an upper bound of the squared distance of the states.
+        operator_norm: As for `error_of_expectation`.
+    """
+    return operator_norm * (2 * math.sqrt(square) + square)
