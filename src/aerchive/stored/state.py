@@ -331,11 +331,13 @@ class StoredState(StoredQuantumState):
         wanted = "infidelity", "infidelity_bound", "grid"
         with self._run.open() as (_, group):
             found = group.dataset_attributes(self._location.name, wanted)
-            numbers = [found.get(name, 0.0) for name in wanted[:2]]
-            for name, number in zip(wanted, numbers, strict=False):
+            numbers: list[float] = []
+            for name in wanted[:2]:
+                number = found.get(name, 0.0)
                 if not isinstance(number, float) or not 0 <= number <= 1:
                     raise FormatError(f"{group.where(self._location.name)}: {name} {number!r} is no number from 0 to 1")
-        infidelity, bound = map(float, numbers)
+                numbers.append(number)
+        infidelity, bound = numbers
         return infidelity, bound if "grid" in found else None
 
     # -- parts, which a state that is stored in another way computes in another way
