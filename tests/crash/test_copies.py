@@ -25,7 +25,7 @@ def findings(path: Path) -> list[str]:
 
 
 def test_no_mixture_is_missed(folder: Path) -> None:
-    figures, problems = tried(modelled(folder, 20, runs=8))
+    figures, problems = tried(modelled(folder, 12, runs=8))
     assert not problems
     assert figures.keys() == {"clean", "mixture", "not opened"}
 

@@ -19,7 +19,7 @@ from tests.crash.workloads import Recording, Workload, archive, record, record_c
 from tests.drafts import draft_of, model_of, project_at
 from tests.views import project_view
 
-STATES = 30
+STATES = 20
 """Of each workload, besides those in recovery."""
 
 TEMPORARY = ".project.h5.new-1-abcdef12"

@@ -111,7 +111,7 @@ def settled(path: Path) -> Project:
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(WAYS, WAYS)))
 def test_every_way_meets_every_way(tmp_path: Path, first: str, second: str) -> None:
     number = [*WAYS].index(first) + [*WAYS].index(second)
-    for kind, is_held in share(itertools.product(KINDS, (False, True)), 3, number):
+    for kind, is_held in share(itertools.product(KINDS, (False, True)), 5, number):
         path = tmp_path / f"{kind} {is_held}.h5"
         project_at(path).archive(draft_of(0))
         WAYS[first](path, FIRST)

@@ -29,6 +29,7 @@ import aerchive
 from aerchive.aer import SamplerV2
 from aerchive.errors import ArchiveWarning, InvalidInputError
 from tests import processes
+from tests.shares import share
 from tests.strict import differences
 
 pytestmark = [
@@ -208,7 +209,7 @@ def archived(path: Path, primitive: Any, pubs: list[Any]) -> tuple[aerchive.Run,
     return aerchive.open(path)[job.job_id()], result
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", share(CASES, 2))
 def test_a_primitive_runs_again_as_it_ran(path: Path, name: str) -> None:
     make, pubs, is_noisy = CASES[name]
     run, result = archived(path, make(), pubs())
