@@ -164,6 +164,13 @@ def is_composed(attributes: Mapping[str, Any]) -> bool:
     return str(attributes.get("layout")) in _FORMS
 
 
+def member_names(name: str, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the datasets that belong to the prediction in a dataset; none if it has no prediction."""
+    if not is_composed(attributes):
+        return ()
+    return tuple(f"{name}.{member}" for member in str(attributes.get(MEMBERS, "")).split())
+
+
 def largest_bond(attributes: Mapping[str, Any]) -> int | None:
     """The largest bond dimension of the matrix products of a dataset; ``None`` if it has none, or says it wrongly."""
     numbers = str(attributes.get(BONDS, "")).replace(";", " ").split()
