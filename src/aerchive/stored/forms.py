@@ -21,8 +21,9 @@ from aerchive.storage.chunks.read_plan import DatasetShape
 BONDS = "bonds"
 MEMBERS = "members"
 PRECISION = "precision"
-_MOST_QUBITS = 48
-"""The greatest number of qubits of a state; a file that claims more is not one of states."""
+_MOST_QUBITS = 36
+"""The greatest number of qubits of a state. It was in memory when it was saved, and 36 qubits have 1 TiB. A few bytes
+can claim any number of amplitudes, and a method that makes all of them would never end."""
 _PIECE = 2**16
 """The number of amplitudes that are computed at a time: 1 MiB."""
 _MEMBER = re.compile(r"[a-z][a-z_]*\Z")
