@@ -13,7 +13,9 @@ from qiskit.quantum_info import Statevector
 
 import aerchive
 from aerchive.errors import FormatError, IntegrityError, NotFoundError, UnsafeContentError
-from aerchive.storage.chunks.read_plan import DatasetShape
+from aerchive.storage.chunks.grid import select
+from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
+from aerchive.stored.composing import plan_form
 from aerchive.stored.forms import form_of
 from tests.jobs import make_result
 
@@ -47,7 +49,7 @@ def test_what_fits_is_taken() -> None:
         (bonds("1 2 two 1"), TENSORS, None, "invalid literal"),
         (bonds("2 2 2 1"), TENSORS, None, "are not the bond dimensions"),
         (bonds("1 0 2 1"), TENSORS, None, "are not the bond dimensions"),
-        (bonds("1 " * 60), TENSORS, None, "are not the bond dimensions"),
+        (bonds("1 " * 38), TENSORS, None, "are not the bond dimensions"),
         (bonds("1 2 2 1"), TENSORS, 1, "row 1 of 1"),
         (bonds("1 2 2 1;1 2 2 1"), TENSORS, None, "row None of 2"),
         (bonds("1 2 1;1 2 2 1"), TENSORS, 0, "elements of tensors are expected"),
@@ -140,3 +142,42 @@ def test_a_state_beyond_the_limit_is_made_in_slices_only(
     assert state[:8].shape == (8,)
     with pytest.raises(UnsafeContentError, match=r"2097152 bytes would be made at once .*read slices.*'read_bytes'"):
         np.asarray(state)
+
+
+class InMemory:
+    """Datasets in memory, from which arrays are composed."""
+
+    def __init__(self, datasets: dict[str, np.ndarray[Any, Any]]) -> None:
+        self.datasets = datasets
+
+    def plan(self, name: str, owner: str, key: object = ...) -> ReadPlan:
+        values = self.datasets[name]
+        selection = select(key, values.shape)
+        return ReadPlan(name, owner, name, values.dtype, values.dtype, values.shape, selection, values=values)
+
+
+def composed(attributes: dict[str, Any], datasets: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any] | None:
+    stored = datasets["psi"]
+    form = form_of(attributes, DatasetShape(stored.dtype, stored.shape, None), None)
+    assert form is not None
+    return plan_form(form, InMemory(datasets), "psi", "")(-1).read(slice(0, form.size))
+
+
+def test_values_that_would_differ_from_machine_to_machine_or_take_forever_are_refused() -> None:
+    tensors = np.ones(16)
+    assert composed(bonds("1 2 2 1"), {"psi": tensors}) is not None
+    tensors[3] = np.nan
+    with pytest.raises(FormatError, match="psi: the tensors of a state are not finite"):
+        composed(bonds("1 2 2 1"), {"psi": tensors})
+    residual: np.ndarray[Any, Any] = np.zeros((1, 64), np.uint8)
+    for left, message in (np.full((1, 8), np.inf), "not finite"), (np.ones((9, 8)), "9 factors are more than a matrix"):
+        parts = {"psi": residual, "psi.left_real": left, "psi.right_real": np.ones((len(left), 8))}
+        with pytest.raises(FormatError, match=f"psi: its amplitudes cannot be restored: .*{message}"):
+            composed(members("left_real right_real"), parts)
+    table: dict[str, np.ndarray[Any, Any]] = {
+        "psi": residual,
+        "psi.table": np.ones((1, 2)),
+        "psi.index": np.zeros(65, np.uint8),
+    }
+    with pytest.raises(FormatError, match=r"psi.index: has the shape \(65,\) instead of \(64,\)"):
+        composed({**members("table index"), "layout": "value_table"}, table)

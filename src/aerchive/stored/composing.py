@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from aerchive.errors import FormatError
@@ -44,6 +45,8 @@ def _plan_product(form: MatrixProductForm, group: Planner, name: str, owner: str
 
     def opened(fd: int) -> Source:
         values, tensors, at = plan.read(fd), [], 0
+        if not np.isfinite(values).all():
+            raise FormatError(f"{plan.where}: the tensors of a state are not finite")
         for left, right in itertools.pairwise(form.bonds):
             tensors.append(values[at : at + 2 * left * right].reshape(left, 2, right))
             at += 2 * left * right
@@ -57,8 +60,11 @@ def _plan_prediction(form: PredictedForm, group: Planner, name: str, owner: str)
     residual = group.plan(name, owner)
 
     def opened(fd: int) -> Source:
-        small = {member: plan.read(fd) for member, plan in plans.items() if member not in _ALIGNED}
         aligned = {member: plan for member, plan in plans.items() if member in _ALIGNED}
+        for plan in aligned.values():
+            if plan.selection.shape != (form.size,):
+                raise FormatError(f"{plan.where}: has the shape {plan.selection.shape} instead of ({form.size},)")
+        small = {member: plan.read(fd) for member, plan in plans.items() if member not in _ALIGNED}
         return _Predicted(form, fd, residual, small, aligned)
 
     return opened

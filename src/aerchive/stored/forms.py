@@ -21,8 +21,9 @@ from aerchive.storage.chunks.read_plan import DatasetShape
 BONDS = "bonds"
 MEMBERS = "members"
 PRECISION = "precision"
-_MOST_QUBITS = 48
-"""The greatest number of qubits of a state; a file that claims more is not one of states."""
+_MOST_QUBITS = 36
+"""The greatest number of qubits of a state. It was in memory when it was saved, and 36 qubits have 1 TiB. A few bytes
+can claim any number of amplitudes, and a method that makes all of them would never end."""
 _PIECE = 2**16
 """The number of amplitudes that are computed at a time: 1 MiB."""
 _MEMBER = re.compile(r"[a-z][a-z_]*\Z")
@@ -162,6 +163,13 @@ def form_of(attributes: Mapping[str, Any], what: DatasetShape, row: int | None) 
 def is_composed(attributes: Mapping[str, Any]) -> bool:
     """Whether the elements of the arrays in a dataset are computed from what is stored."""
     return str(attributes.get("layout")) in _FORMS
+
+
+def member_names(name: str, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the datasets that belong to the prediction in a dataset; none if it has no prediction."""
+    if not is_composed(attributes):
+        return ()
+    return tuple(f"{name}.{member}" for member in str(attributes.get(MEMBERS, "")).split())
 
 
 def largest_bond(attributes: Mapping[str, Any]) -> int | None:

@@ -328,17 +328,15 @@ class StoredState(StoredQuantumState):
 
     def _loss(self) -> tuple[float, float | None]:
         """The measured infidelity, and of a rounded state the greatest squared distance from a saved one of norm 1."""
-        wanted = "infidelity", "infidelity_bound", "grid"
+        numbers: list[float] = []
         with self._run.open() as (_, group):
-            found = group.dataset_attributes(self._location.name, wanted)
-            numbers: list[float] = []
-            for name in wanted[:2]:
+            found = group.dataset_attributes(self._location.name, ("infidelity", "infidelity_bound", "grid"))
+            for name in ("infidelity", "infidelity_bound"):
                 number = found.get(name, 0.0)
                 if not isinstance(number, float) or not 0 <= number <= 1:
                     raise FormatError(f"{group.where(self._location.name)}: {name} {number!r} is no number from 0 to 1")
-                numbers.append(number)
-        infidelity, bound = numbers
-        return infidelity, bound if "grid" in found else None
+                numbers.append(float(number))
+        return numbers[0], numbers[1] if "grid" in found else None
 
     # -- parts, which a state that is stored in another way computes in another way
 

@@ -21,6 +21,12 @@ from aerchive.models.config import RunConfig
 from aerchive.models.labels import Author, LabelChange, RunLabels
 from aerchive.models.run import conflict_id
 from aerchive.project.documents.draft import RunDraft
+from aerchive.project.documents.same_states import (
+    are_same_states,
+    foreign_members,
+    is_in_another_form,
+    members_of,
+)
 from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 from aerchive.storage.chunks.missing import MissingPayload
 
@@ -59,7 +65,7 @@ def united(stored: RunDraft, given: RunDraft, author: Author | None, file: str) 
         if labels is stored.labels and attachments.keys() == stored.attachments.keys():
             return stored
         return dataclasses.replace(stored, labels=labels, attachments=attachments)
-    datasets = {**given.datasets, **stored.datasets}
+    datasets = {**_without_foreign_members(given, stored), **stored.datasets}
     if layout.INPUTS not in stored.datasets and layout.TABLE in given.datasets:
         datasets[layout.TABLE] = given.datasets[layout.TABLE]  # it has the parameters as well
     return dataclasses.replace(
@@ -127,15 +133,15 @@ def _is_same_result(stored: RunDraft, given: RunDraft) -> bool:
     if not given.is_bare and not stored.is_bare and layout.CIRCUITS in stored.objects:
         return True
     before, after = _values(stored.datasets), _values(given.datasets)
-    if before.keys() != after.keys() or not all(_are_same(before[name], after[name]) for name in before):
+    if before.keys() != after.keys() or not all(_are_same(stored, given, name) for name in before):
         return False
     tables = [one.datasets[layout.TABLE] for one in (stored, given) if layout.TABLE in one.datasets]
     return len(tables) < 2 or _have_same_numbers(*tables)
 
 
 def _values(datasets: Mapping[str, DatasetDraft]) -> dict[str, DatasetDraft]:
-    """The datasets of a result, without those of the inputs and the table, which has parameters as well."""
-    found = {name: one for name, one in datasets.items() if name not in _OF_INPUTS}
+    """The datasets of a result, without inputs, parts of predictions, and the table, which has parameters as well."""
+    found = {name: one for name, one in datasets.items() if name not in (*_OF_INPUTS, *members_of(datasets))}
     return {name: one for name, one in found.items() if _kind_and_label(one) != ("parameters", "")}
 
 
@@ -150,10 +156,17 @@ def _have_same_numbers(one: DatasetDraft, other: DatasetDraft) -> bool:
     return all(before[name].tobytes() == after[name].tobytes() for name in shared)
 
 
-def _are_same(one: DatasetDraft, other: DatasetDraft) -> bool:
-    """Whether two datasets have the same bits; if the first was rounded when it was written, bits are not compared."""
-    if "infidelity" in one.attributes:
-        return True
+def _without_foreign_members(given: RunDraft, stored: RunDraft) -> dict[str, DatasetDraft]:
+    """The given datasets, without those of predictions of states that are stored in another form."""
+    foreign = foreign_members(given.datasets, stored.datasets)
+    return {name: one for name, one in given.datasets.items() if name not in foreign}
+
+
+def _are_same(stored: RunDraft, given: RunDraft, name: str) -> bool:
+    """Whether a dataset of two runs has the same bits, or the same states as far as the two forms tell."""
+    one, other = stored.datasets[name], given.datasets[name]
+    if is_in_another_form(one) or is_in_another_form(other):
+        return are_same_states(stored.datasets, given.datasets, name)
     if one.shape != other.shape or one.attributes.get("dtype") != other.attributes.get("dtype"):
         return False
     rows = max(1, _PIECE_BYTES * one.shape[0] // max(1, other.nbytes))
@@ -170,7 +183,7 @@ def lacks(stored: RunDraft, given: RunDraft) -> bool:
     """
     return bool(
         given.objects.keys() - stored.objects.keys() - {layout.PROVENANCE}
-        or given.datasets.keys() - stored.datasets.keys()
+        or _without_foreign_members(given, stored).keys() - stored.datasets.keys()
         or (given.config.options and not stored.config.options)
     )
 

@@ -38,18 +38,21 @@ def decode(
 
     Raises:
         FormatError: The form or the precision is not known to this version, so that a newer one is needed.
-        IntegrityError: The arrays do not fit to each other or to the slice.
+        IntegrityError: The arrays do not fit to each other or to the slice, or a prediction is not finite.
     """
     if attributes.get("precision") not in _DTYPES:
         raise FormatError(f"a state has the precision {attributes.get('precision')!r}: upgrade aerchive to read it")
     if residual_slice.dtype not in UNSIGNED or residual_slice.ndim != 2:
         raise IntegrityError(f"a residual has the dtype {residual_slice.dtype} and {residual_slice.ndim} axes")
-    predicted = predict(form, factors, start, residual_slice.shape[1])
+    with np.errstate(all="ignore"):
+        predicted = rounded(predict(form, factors, start, residual_slice.shape[1]), attributes)
     if predicted.shape != residual_slice.shape:
         raise IntegrityError(
             f"a residual of shape {residual_slice.shape} does not fit to {predicted.shape} predictions"
         )
-    return joined(restored(rounded(predicted, attributes), residual_slice))
+    if not np.isfinite(predicted).all():  # the bits of a NaN differ from processor to processor
+        raise IntegrityError("a prediction is not finite")
+    return joined(restored(predicted, residual_slice))
 
 
 def predict(form: str, factors: Mapping[str, NDArray[Any]], start: int, length: int) -> NDArray[np.float64]:

@@ -33,7 +33,8 @@ class LowRank:
         factors: The factors by name, dtype float64, shape ``(rank, rows)`` and ``(rank, columns)``.
 
     Raises:
-        IntegrityError: A factor is missing, or their dtypes or shapes do not fit to each other.
+        IntegrityError: A factor is missing, their dtypes or shapes do not fit to each other, or the rank is larger than
+            the number of rows or columns.
     """
 
     def __init__(self, factors: Mapping[str, NDArray[Any]]) -> None:
@@ -46,6 +47,13 @@ class LowRank:
             raise IntegrityError(f"the factors of a state do not fit to each other: {[one.shape for one in given]}")
         self._rows = self._left[0].shape[1]
         self._rank, self._columns = self._right[0].shape
+        if self._rank > min(self._rows, self._columns):  # no honest file needs more, and each takes time
+            raise IntegrityError(f"{self._rank} factors are more than a matrix of this shape has: {self.shape}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of rows and columns of the matrix, whose product is the number of amplitudes."""
+        return self._rows, self._columns
 
     @property
     def parts(self) -> int:
