@@ -29,6 +29,7 @@ from aerchive.errors import (
 )
 from aerchive.project.documents.draft import missing_of
 from aerchive.project.project import Project
+from aerchive.project.recomputing.comparison import wanted_of
 from aerchive.settings import load_settings
 from aerchive.storage.chunks.drafts import text_dataset
 from aerchive.storage.chunks.missing import read_missing
@@ -146,11 +147,61 @@ def test_what_is_kept_is_compared_and_made_anew_if_it_is_damaged(whole: Path, ta
 
 def test_the_folder_of_what_was_computed_has_a_limit(taken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AERCHIVE_RECOMPUTED_BYTES", "1")
-    root = load_settings().recomputed
-    (root / "older").mkdir(parents=True)
-    (root / "older" / "run.h5").write_bytes(b"x" * 5000)
+    root, older = load_settings().recomputed, "0" * 40
+    for name in (older, "thesis"):  # the user may have named a folder with other things
+        (root / name).mkdir(parents=True)
+        (root / name / "run.h5").write_bytes(b"x" * 5000)
     psi(opened(taken, HereBridge(), "r"))
-    assert [one.name != "older" for one in root.iterdir()] == [True]
+    assert (root / "thesis" / "run.h5").exists()
+    assert not (root / older).exists()
+    assert len([*root.iterdir()]) == 2
+
+
+def test_what_others_may_have_put_into_the_folder_is_not_read(taken: Path) -> None:
+    bridge, run = HereBridge(), aerchive.open(taken, "r")["first"]
+    with run.opened() as group:
+        folder = load_settings().recomputed / wanted_of(group).key
+    opened(taken, bridge, "r")["first"].array("psi")[0]
+    assert folder.stat().st_mode & 0o077 == 0
+    folder.chmod(0o707)
+    aerchive.open(taken).copy(taken.with_name("other.h5"))
+    opened(taken.with_name("other.h5"), bridge, "r")["first"].array("psi")[0]
+    assert bridge.calls == 2
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_kept_run_that_was_removed_in_part_is_made_anew(whole: Path, taken: Path) -> None:
+    run = opened(taken, HereBridge(), "r")["first"]
+    run.array("psi")[0]
+    (folder,) = load_settings().recomputed.iterdir()
+    (folder / "run.h5").unlink()
+    (folder / "rest").touch()
+    assert psi(opened(taken, HereBridge(), "r")) == psi(aerchive.open(whole, "r"))
+
+
+def test_arrays_that_are_stored_by_their_structure_stay_and_are_not_called_identical(path: Path) -> None:
+    low = QuantumCircuit(16)
+    for qubit in range(16):
+        low.ry(0.1 + 0.3 * qubit, qubit)
+    for qubit in range(15):
+        low.cx(qubit, qubit + 1)
+    low.save_statevector(label="low")
+    project = opened(path, HereBridge())
+    for name, options in (("structure", {"compression": "structure"}), ("product", {"max_infidelity": 1e-9})):
+        job = qiskit_aer.AerSimulator(method="statevector", seed_simulator=4).run([low, circuit()], shots=5)
+        job.result()
+        project.save(job, name=name, **options)
+        run = project[name]
+        values = [run.array(label, number)[...].tobytes() for number, label in enumerate(("low", "psi"))]
+        report = project.shrink(name=name, min_bytes=SMALL)
+        assert [one.arrays for one in report.runs] == [("statevector_2",)]
+        assert [run.array(label, number).is_recomputed for number, label in enumerate(("low", "psi"))] == [False, True]
+        assert [run.array(label, number)[...].tobytes() for number, label in enumerate(("low", "psi"))] == values
+        found = run.recompute()
+        assert found.not_compared == ("statevector",)
+        assert not found.deviations
+        assert not found.is_identical
+        assert "not compared" in str(found)
 
 
 def test_unshrinking_gives_the_same_nodes_back(whole: Path, taken: Path) -> None:

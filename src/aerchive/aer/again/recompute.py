@@ -42,22 +42,30 @@ class Recomputed(ShownReport):
 
     Attributes:
         run: The run as it comes out now, in a project of its own, which is removed when this is not used any more.
-        is_identical: Whether all its arrays and saved numbers are the archived ones, bit for bit.
+        is_identical: Whether all its arrays and saved numbers are the archived ones, bit for bit. False if some could
+            not be compared.
         deviations: For each array with other bits what the witness says of the deviation.
         changes: What has changed since the arrays were last tried: name to (then, now). Empty for a run that stores
             its arrays.
+        not_compared: Names of the datasets that have no elements of arrays, but products of matrices, or the structure
+            of a state. They are always stored, so nothing depends on whether the run gives them again.
     """
 
     run: Run
     is_identical: bool
     deviations: tuple[Deviation, ...] = ()
     changes: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    not_compared: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.is_identical:
             return clean_lines(f"{self.run.job_id}: computed again, all arrays are the same, bit for bit")
+        left = f"{', '.join(self.not_compared)}: stored as a product of matrices or by its structure, and not compared"
+        if not self.deviations:
+            return clean_lines(f"{self.run.job_id}: computed again, no array has other bits\n  {left}")
         lines = [f"{self.run.job_id}: computed again, its values are not the archived ones"]
         lines += [f"  {one}" for one in self.deviations]
+        lines += [f"  {left}"] if self.not_compared else []
         return clean_lines("\n".join([*lines, *([f"  {changes_text(self.changes)}"] if self.changes else [])]))
 
 
@@ -77,7 +85,7 @@ def recompute(run: Run, *, take_resources: bool, untrusted: bool) -> Recomputed:
         made = open_project(path, "r", run.project.bridge, _LOCK_TIMEOUT_S).latest()
         changed = changes(wanted.environment, environment()) if wanted.recomputed else {}
         weakref.finalize(made, stack.pop_all().close)
-    return Recomputed(made, not found, tuple(found), changed)
+    return Recomputed(made, not found and not wanted.composed, tuple(found), changed, wanted.composed)
 
 
 def obstacle_to_recomputing(run: Run) -> str | None:

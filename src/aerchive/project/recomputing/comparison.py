@@ -19,6 +19,7 @@ from aerchive.storage.chunks.read_plan import value_dtype
 from aerchive.storage.chunks.witness import NUMBER
 from aerchive.storage.hdf5.writer import NodeDigest
 from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.stored.forms import is_composed
 
 _LAYOUTS = ("plain", "stacked", "packed")
 _KEY_DIGITS = 40
@@ -30,13 +31,17 @@ class Wanted(NamedTuple):
 
     Attributes:
         run_uuid: UUID of the run.
-        datasets: All its arrays, and its table of numbers, by name, whether the file has them or not.
+        datasets: All its arrays that are stored element by element, and its table of numbers, by name, whether the
+            file has them or not.
         environment: Software and processor with which it gave those that it lacks; empty if it lacks none.
+        composed: Names of the datasets with products of matrices, or with the structure of a state. They stay in the
+            run, and are not compared.
     """
 
     run_uuid: str
     datasets: Mapping[str, MissingDataset]
     environment: Mapping[str, str]
+    composed: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -69,10 +74,12 @@ def wanted_of(group: GroupReader) -> Wanted:
     owner = str(group.run_uuid())
     missing = read_missing(group, owner)
     datasets = {} if missing is None else dict(missing.datasets)
-    for name in group.names():
-        if not name.endswith(layout.CHECKSUMS_SUFFIX) and _is_compared(group, name):
+    names = [name for name in group.names() if not name.endswith(layout.CHECKSUMS_SUFFIX)]
+    for name in names:
+        if _is_compared(group, name):
             datasets[name] = described(group, name, owner)
-    return Wanted(owner, datasets, {} if missing is None else missing.environment)
+    composed = tuple(sorted(name for name in names if _is_composed(group, name)))
+    return Wanted(owner, datasets, {} if missing is None else missing.environment, composed)
 
 
 def witness_number(size: int) -> int:
@@ -85,11 +92,20 @@ def witness_number(size: int) -> int:
 
 
 def is_array(group: GroupReader, name: str) -> bool:
-    """Whether a dataset of a run has saved arrays, and not what was asked for, counts or texts."""
-    if group.is_group(name):
+    """Whether a dataset of a run has the elements of saved arrays, and not what was asked for, counts or texts.
+
+    A dataset of which an array is computed, as a product of matrices or by its structure, has no elements of it.
+    """
+    if group.is_group(name) or _is_composed(group, name.rpartition(".")[0]):
         return False
     known = group.dataset_attributes(name, ("kind", "layout"))
     return known.get("layout") in _LAYOUTS and known.get("kind") != "parameters"
+
+
+def _is_composed(group: GroupReader, name: str) -> bool:
+    """Whether the elements of the arrays in a dataset of a run, if there is one, are computed from what is stored."""
+    is_there = bool(name) and name in group and not group.is_group(name)
+    return is_there and is_composed(group.dataset_attributes(name, ("layout",)))
 
 
 def _is_compared(group: GroupReader, name: str) -> bool:
