@@ -170,6 +170,20 @@ def test_what_others_may_have_put_into_the_folder_is_not_read(taken: Path) -> No
     assert folder.stat().st_mode & 0o077 == 0
 
 
+def test_a_kept_run_that_is_damaged_is_made_anew(whole: Path, taken: Path) -> None:
+    bridge = HereBridge()
+    run = opened(taken, bridge, "r")["first"]
+    run.array("psi")[0]
+    (kept,) = load_settings().recomputed.glob("*/run.h5")
+    with aerchive.open(kept, "r").latest().opened() as group:
+        address = group.plan("statevector", str(group.run_uuid())).locations[0].address
+    content = bytearray(kept.read_bytes())
+    content[address + 100] ^= 0xFF
+    kept.write_bytes(content)
+    assert run.array("psi")[...].tobytes() == psi(aerchive.open(whole, "r"))
+    assert bridge.calls == 2
+
+
 def test_a_kept_run_that_was_removed_in_part_is_made_anew(whole: Path, taken: Path) -> None:
     run = opened(taken, HereBridge(), "r")["first"]
     run.array("psi")[0]

@@ -17,7 +17,7 @@ from typing import Protocol
 from aerchive.errors import NotFoundError, OtherBitsError
 from aerchive.project.catalogue.table import Catalogue, present, run_path
 from aerchive.project.recomputing import kept
-from aerchive.project.recomputing.comparison import Wanted, differing, wanted_of
+from aerchive.project.recomputing.comparison import Wanted, are_whole, differing, wanted_of
 from aerchive.project.recomputing.environment import changes, changes_text, environment
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.witness import Deviation, deviation_of
@@ -205,13 +205,13 @@ def _known(place: Place) -> Again | None:
 
 
 def _kept(place: Place, wanted: Wanted) -> Again | None:
-    """The run as it is kept, compared once more; one that is damaged is removed."""
+    """The run as it is kept, whose values are all read and compared once more; one that is damaged is removed."""
     path = kept.find(wanted.key)
     if path is None:
         return None
     again = Again(place.job_id, place.project.sibling(path))
     with contextlib.suppress(Exception), again.open() as (_, group):  # whatever is wrong with it, it is made anew
-        if not differing(wanted, group):
+        if not differing(wanted, group) and are_whole(group, wanted.datasets):
             return again
     kept.forget(wanted.key)
     return None

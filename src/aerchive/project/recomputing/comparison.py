@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +18,11 @@ from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.missing import MissingDataset, read_missing
 from aerchive.storage.chunks.read_plan import value_dtype
 from aerchive.storage.chunks.witness import NUMBER
+from aerchive.storage.hdf5.verify import ChunkCheck, chunk_problems
 from aerchive.storage.hdf5.writer import NodeDigest
 from aerchive.storage.medium.interrupts import check_interrupt
 from aerchive.stored.forms import is_composed
+from aerchive.threads import processors
 
 _LAYOUTS = ("plain", "stacked", "packed")
 _KEY_DIGITS = 40
@@ -132,6 +135,26 @@ def differing(wanted: Wanted, again: GroupReader) -> list[str]:
         IntegrityError: What was computed again is damaged.
     """
     return [name for name, what in wanted.datasets.items() if digest_as(again, name, what) != what.sha256]
+
+
+def are_whole(group: GroupReader, names: Iterable[str]) -> bool:
+    """Whether the values of datasets have the digests that their file states; all of them are read.
+
+    Args:
+        group: The group of a run.
+        names: Names of the datasets.
+
+    Raises:
+        AerchiveError: One cannot be read.
+    """
+    owner, checks = str(group.run_uuid()), list[ChunkCheck]()
+    for name in names:
+        plan = group.plan(name, owner)
+        if plan.values is None:
+            expected = group.digests(name)
+            checks += [ChunkCheck(plan, location, expected[location.number]) for location in plan.locations]
+    with ThreadPoolExecutor(processors()) as pool:
+        return not any(chunk_problems(checks, group.fd, pool))
 
 
 def digest_as(group: GroupReader, name: str, what: MissingDataset) -> str:
