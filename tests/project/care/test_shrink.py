@@ -28,8 +28,10 @@ from aerchive.errors import (
     WriteError,
 )
 from aerchive.project.documents.draft import missing_of
+from aerchive.project.location import RunPlace
 from aerchive.project.project import Project
 from aerchive.project.recomputing.comparison import wanted_of
+from aerchive.project.recomputing.environment import environment
 from aerchive.settings import load_settings
 from aerchive.storage.chunks.drafts import text_dataset
 from aerchive.storage.chunks.missing import read_missing
@@ -263,6 +265,42 @@ def test_other_bits_are_never_given_as_the_archived_ones(taken: Path) -> None:
     assert project.verify().ok
 
 
+def test_a_changed_number_of_threads_is_named_and_is_tried_anew(
+    taken: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge = HereBridge(other_values)
+    run = opened(taken, bridge, "r")["first"]
+    before = environment()["OMP_NUM_THREADS"]
+    monkeypatch.setenv("OMP_NUM_THREADS", "77")
+    with pytest.raises(OtherBitsError, match=f"OMP_NUM_THREADS was {before}, is 77"):
+        run.array("psi")[0]
+    with pytest.raises(OtherBitsError, match="is 77"):
+        run.array("psi")[0]
+    assert bridge.calls == 1
+    bridge.spoil = None
+    monkeypatch.setenv("OMP_NUM_THREADS", "76")
+    assert psi(opened(taken, bridge, "r")) == psi(aerchive.open(whole, "r"))
+
+
+def test_a_kept_run_that_another_process_removes_meanwhile_is_made_anew(
+    whole: Path, taken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge = HereBridge()
+    run, found = opened(taken, bridge, "r")["first"], RunPlace.recomputed
+
+    def removed(place: RunPlace) -> Any:
+        kept = found(place)
+        if bridge.calls == 1:
+            for folder in load_settings().recomputed.iterdir():
+                shutil.rmtree(folder)
+        return kept
+
+    run.array("psi")[0]
+    monkeypatch.setattr(RunPlace, "recomputed", removed)
+    assert run.array("psi")[...].tobytes() == psi(aerchive.open(whole, "r"))
+    assert bridge.calls == 2
+
+
 def test_without_a_witness_it_only_says_that_bits_differ(whole: Path, path: Path) -> None:
     aerchive.open(whole, "r").copy(path)
     project = opened(path, HereBridge())
@@ -447,7 +485,8 @@ def test_what_no_writer_says_of_missing_arrays_is_refused(taken: Path, change: d
     assert not project.verify().ok
 
 
-def test_a_witness_that_does_not_fit_tells_nothing_and_harms_nobody(taken: Path) -> None:
+@pytest.mark.parametrize("indices", [np.array([2**40]), np.array([1, 2, 3])])
+def test_a_witness_that_does_not_fit_tells_nothing_and_harms_nobody(taken: Path, indices: Any) -> None:
     project = opened(taken, HereBridge(other_values))
     run = project["first"]
     place, owner = run.path, run.run_uuid
@@ -455,7 +494,7 @@ def test_a_witness_that_does_not_fit_tells_nothing_and_harms_nobody(taken: Path)
     def forge(session: Any) -> None:
         missing = read_missing(session.root.group(place), owner)
         assert missing is not None
-        beyond = witness_drafts("statevector", np.array([2**40]), np.zeros(1, complex))
+        beyond = witness_drafts("statevector", indices, np.zeros(len(indices), complex))
         forged = dataclasses.replace(missing, witnesses=beyond)
         session.replace_group(place, "missing", forged.draft(), owner)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from aerchive.aer.again.replay import obstacle_to
 from aerchive.aer.again.rerun import replay_of
-from aerchive.aer.again.untrusted import THREADS, must_be_in_child, untrusted_limits
+from aerchive.aer.again.untrusted import must_be_in_child, untrusted_limits
 from aerchive.aer.saving import capture
 from aerchive.display.html import ShownReport
 from aerchive.display.progress import ProgressBar
@@ -22,7 +22,7 @@ from aerchive.project.project import open_project
 from aerchive.project.recomputing import kept
 from aerchive.project.recomputing.again import compute, deviations_of
 from aerchive.project.recomputing.comparison import wanted_of
-from aerchive.project.recomputing.environment import changes, changes_text, environment
+from aerchive.project.recomputing.environment import THREADS, changes, changes_text, environment
 from aerchive.project.run import Run
 from aerchive.storage.chunks.witness import Deviation
 from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
 from collections.abc import Mapping
 from importlib import metadata
@@ -14,9 +15,22 @@ _FEATURES = ("avx", "fma", "sse", "ssse", "asimd", "sve", "neon")
 """The beginnings of the names of features by which libraries choose their loops."""
 
 
-@functools.lru_cache(maxsize=1)
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Variables that are in a child that runs a run again as in its parent, because they may change the bits of results."""
+
+
 def environment() -> dict[str, str]:
-    """Versions of the libraries that compute, the processor with its vector features, and the number of processors."""
+    """Versions of the libraries that compute, the processor with its vector features, and the number of threads."""
+    return {**_installed(), **threads()}
+
+
+def threads() -> dict[str, str]:
+    """The variables in `THREADS` as they are now; "not set" for those that are not."""
+    return {name: os.environ.get(name, "not set") for name in THREADS}
+
+
+@functools.lru_cache(maxsize=1)
+def _installed() -> dict[str, str]:
     found = {name: _version(name) for name in _PACKAGES}
     found["python"] = platform.python_version()
     found["platform"] = f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}".strip(", ")
