@@ -25,12 +25,12 @@ from aerchive.project.recomputing.comparison import wanted_of
 from aerchive.project.recomputing.environment import THREADS, changes, changes_text, environment
 from aerchive.project.run import Run
 from aerchive.storage.chunks.witness import Deviation
-from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
+from aerchive.storage.medium.limited_child import UNLIMITED_S, ChildError, ChildLimits, run_limited
 from aerchive.storage.medium.opening import only_here
 from aerchive.storage.medium.remote_path import RemotePath
 
 _CHILD = "aerchive.aer.child", "compute_again"
-_NO_LIMITS = ChildLimits(cpu_s=2**30, wall_s=2**30, memory_bytes=2**62, file_bytes=2**62)
+_NO_LIMITS = ChildLimits(cpu_s=UNLIMITED_S, wall_s=UNLIMITED_S, memory_bytes=2**62, file_bytes=2**62)
 """A run of a trusted file may take what it took when it ran first."""
 _MOST_RESULT_BYTES = 4 * 1024**3
 _LOCK_TIMEOUT_S = 10.0

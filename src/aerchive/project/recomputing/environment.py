@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 from collections.abc import Mapping
 from importlib import metadata
 
@@ -18,6 +19,8 @@ _FEATURES = ("avx", "fma", "sse", "ssse", "asimd", "sve", "neon")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that are in a child that runs a run again as in its parent, because they may change the bits of results."""
 
+_NUMBERS = re.compile(r"\d{1,6}(,\d{1,6}){0,7}", re.ASCII)
+
 
 def environment() -> dict[str, str]:
     """Versions of the libraries that compute, the processor with its vector features, and the number of threads."""
@@ -25,8 +28,11 @@ def environment() -> dict[str, str]:
 
 
 def threads() -> dict[str, str]:
-    """The variables in `THREADS` as they are now; "not set" for those that are not."""
-    return {name: os.environ.get(name, "not set") for name in THREADS}
+    """The variables in `THREADS` as they are now; only numbers of threads are told, as the project may be published."""
+    found = {name: os.environ.get(name, "not set") for name in THREADS}
+    return {
+        name: text if text == "not set" or _NUMBERS.fullmatch(text) else "other text" for name, text in found.items()
+    }
 
 
 @functools.lru_cache(maxsize=1)
