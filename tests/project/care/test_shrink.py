@@ -17,6 +17,7 @@ from qiskit.quantum_info import Pauli
 
 import aerchive
 from aerchive.aer import SamplerV2
+from aerchive.aer.again import recompute
 from aerchive.cli import main
 from aerchive.errors import (
     FormatError,
@@ -299,6 +300,30 @@ def test_a_kept_run_that_another_process_removes_meanwhile_is_made_anew(
     monkeypatch.setattr(RunPlace, "recomputed", removed)
     assert run.array("psi")[...].tobytes() == psi(aerchive.open(whole, "r"))
     assert bridge.calls == 2
+
+
+def test_a_process_that_is_forked_leaves_what_its_parent_is_making(whole: Path) -> None:
+    script = """
+        import os
+        from aerchive.project.recomputing import kept
+        with kept.making() as folder:
+            child = os.fork()
+            if not child:
+                raise SystemExit
+            os.waitpid(child, 0)
+            print(folder.exists())
+        print(folder.exists())
+    """
+    assert processes.run(script, whole).split() == ["True", "False"]
+
+
+def test_a_full_disk_ends_shrinking_at_the_first_run(whole: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aerchive.open(whole, "r").copy(path)
+    answer = {"error": "run.h5: No space left on device", "is_of_writing": True, "left_out": []}
+    monkeypatch.setattr(recompute, "run_limited", lambda *_, **__: answer)
+    with pytest.raises(WriteError, match="could not be kept"):
+        aerchive.open(path).shrink(name="first", min_bytes=SMALL)
+    assert not aerchive.open(path, "r")["first"].is_recomputed
 
 
 def test_without_a_witness_it_only_says_that_bits_differ(whole: Path, path: Path) -> None:

@@ -17,7 +17,7 @@ from aerchive.aer.saving import capture
 from aerchive.display.html import ShownReport
 from aerchive.display.progress import ProgressBar
 from aerchive.display.text import clean_lines
-from aerchive.errors import InvalidInputError, UnsafeContentError
+from aerchive.errors import InvalidInputError, UnsafeContentError, WriteError
 from aerchive.project.project import open_project
 from aerchive.project.recomputing import kept
 from aerchive.project.recomputing.again import compute, deviations_of
@@ -165,5 +165,7 @@ def compute_again(
                 f"{project}: run {run.job_id} was computed again in a process of its own, and {error}"
             ) from error
     if found.get("error"):
+        if found.get("is_of_writing"):  # the next run would not fit, either
+            raise WriteError(f"run {run.job_id} was computed again, and could not be kept: {found['error']}")
         raise InvalidInputError(f"{project}: run {run.job_id} cannot be computed again: {found['error']}")
     return [str(name) for name in found.get("left_out", ())]
