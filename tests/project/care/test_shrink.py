@@ -405,6 +405,7 @@ def test_merging_gives_the_arrays_back_and_extracts_keep_the_recipe(whole: Path,
     assert missing.environment.keys() == {"qiskit-aer", "qiskit", "numpy", "python"}
     bare = before.extract(tmp_path / "bare.h5", "name == first", payloads=False)
     assert not bare["first"].is_recomputed
+    assert opened(bare.path, HereBridge())["first"].recompute().is_identical
     assert bare.merge(project).filled == 1
     assert bare["first"].is_recomputed
     assert psi(opened(bare.path, HereBridge())) == psi(before)

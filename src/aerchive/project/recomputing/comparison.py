@@ -179,9 +179,9 @@ def digest_as(group: GroupReader, name: str, what: MissingDataset) -> str:
     for key in sorted(what.attributes):
         digest.attribute(key, attribute_array(what.attributes[key]))
     digest.content(np.dtype(what.dtype), what.shape)
-    if what.chunk is None:
+    if what.chunk is None and found.chunk is None:
         digest.data(np.ascontiguousarray(group.read(name, owner)).tobytes())
-    elif found.chunk == what.chunk:
+    elif what.chunk is None or found.chunk == what.chunk:  # what was extracted does not say its pieces
         for one in group.digests(name):
             digest.data(one)
     else:
