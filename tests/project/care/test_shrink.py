@@ -317,6 +317,16 @@ def test_a_process_that_is_forked_leaves_what_its_parent_is_making(whole: Path) 
     assert processes.run(script, whole).split() == ["True", "False"]
 
 
+def test_a_run_without_arrays_is_not_called_identical(path: Path) -> None:
+    counted = QuantumCircuit(2)
+    counted.h(0)
+    counted.measure_all()
+    archive(path, counted)
+    found = opened(path, HereBridge(), "r")["first"].recompute()
+    assert not found.is_identical
+    assert "run.reproduce() compares counts" in str(found)
+
+
 def test_a_full_disk_ends_shrinking_at_the_first_run(whole: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     aerchive.open(whole, "r").copy(path)
     answer = {"error": "run.h5: No space left on device", "is_of_writing": True, "left_out": []}

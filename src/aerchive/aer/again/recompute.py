@@ -43,7 +43,7 @@ class Recomputed(ShownReport):
     Attributes:
         run: The run as it comes out now, in a project of its own, which is removed when this is not used any more.
         is_identical: Whether all its arrays and saved numbers are the archived ones, bit for bit. False if some could
-            not be compared.
+            not be compared, or there are none; counts and shots are compared by `aerchive.Run.reproduce`.
         deviations: For each array with other bits what the witness says of the deviation.
         changes: What has changed since the arrays were last tried: name to (then, now). Empty for a run that stores
             its arrays.
@@ -61,6 +61,10 @@ class Recomputed(ShownReport):
         if self.is_identical:
             return clean_lines(f"{self.run.job_id}: computed again, all arrays are the same, bit for bit")
         left = f"{', '.join(self.not_compared)}: stored as a product of matrices or by its structure, and not compared"
+        if not self.deviations and not self.not_compared:
+            return clean_lines(
+                f"{self.run.job_id}: computed again, it has no arrays or saved numbers; run.reproduce() compares counts"
+            )
         if not self.deviations:
             return clean_lines(f"{self.run.job_id}: computed again, no array has other bits\n  {left}")
         lines = [f"{self.run.job_id}: computed again, its values are not the archived ones"]
@@ -85,7 +89,8 @@ def recompute(run: Run, *, take_resources: bool, untrusted: bool) -> Recomputed:
         made = open_project(path, "r", run.project.bridge, _LOCK_TIMEOUT_S).latest()
         changed = changes(wanted.environment, environment()) if wanted.recomputed else {}
         weakref.finalize(made, stack.pop_all().close)
-    return Recomputed(made, not found and not wanted.composed, tuple(found), changed, wanted.composed)
+    is_identical = bool(wanted.datasets) and not found and not wanted.composed
+    return Recomputed(made, is_identical, tuple(found), changed, wanted.composed)
 
 
 def obstacle_to_recomputing(run: Run) -> str | None:
