@@ -31,6 +31,7 @@ from aerchive.errors import (
 from aerchive.project.documents.draft import missing_of
 from aerchive.project.location import RunPlace
 from aerchive.project.project import Project
+from aerchive.project.recomputing import kept
 from aerchive.project.recomputing.comparison import wanted_of
 from aerchive.project.recomputing.environment import environment
 from aerchive.settings import load_settings
@@ -177,12 +178,12 @@ def test_a_kept_run_that_is_damaged_is_made_anew(whole: Path, taken: Path) -> No
     bridge = HereBridge()
     run = opened(taken, bridge, "r")["first"]
     run.array("psi")[0]
-    (kept,) = load_settings().recomputed.glob("*/run.h5")
-    with aerchive.open(kept, "r").latest().opened() as group:
+    (copy,) = load_settings().recomputed.glob("*/run.h5")
+    with aerchive.open(copy, "r").latest().opened() as group:
         address = group.plan("statevector", str(group.run_uuid())).locations[0].address
-    content = bytearray(kept.read_bytes())
+    content = bytearray(copy.read_bytes())
     content[address + 100] ^= 0xFF
-    kept.write_bytes(content)
+    copy.write_bytes(content)
     assert run.array("psi")[...].tobytes() == psi(aerchive.open(whole, "r"))
     assert bridge.calls == 2
 
@@ -290,11 +291,11 @@ def test_a_kept_run_that_another_process_removes_meanwhile_is_made_anew(
     run, found = opened(taken, bridge, "r")["first"], RunPlace.recomputed
 
     def removed(place: RunPlace) -> Any:
-        kept = found(place)
+        again = found(place)
         if bridge.calls == 1:
             for folder in load_settings().recomputed.iterdir():
                 shutil.rmtree(folder)
-        return kept
+        return again
 
     run.array("psi")[0]
     monkeypatch.setattr(RunPlace, "recomputed", removed)
@@ -325,6 +326,20 @@ def test_a_run_without_arrays_is_not_called_identical(path: Path) -> None:
     found = opened(path, HereBridge(), "r")["first"].recompute()
     assert not found.is_identical
     assert "run.reproduce() compares counts" in str(found)
+
+
+def test_ctrl_c_while_another_computes_leaves_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with kept.alone("0" * 40):
+        (lock,) = load_settings().recomputed.iterdir()
+        with monkeypatch.context() as patch:
+            patch.setattr(kept.fcntl, "flock", interrupted)
+            with pytest.raises(KeyboardInterrupt), kept.alone("0" * 40):
+                pass
+        assert lock.exists()
+    assert not lock.exists()
 
 
 def test_a_full_disk_ends_shrinking_at_the_first_run(whole: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,10 @@ def alone(key: str) -> Iterator[None]:
         raise _no_folder(path.parent, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
+    except BaseException:  # Ctrl-C while it waits; another process has the lock, and needs its name
+        os.close(lock)
+        raise
+    try:
         yield
     finally:
         with contextlib.suppress(OSError):
