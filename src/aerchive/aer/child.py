@@ -50,19 +50,19 @@ def compute_again(
     """What the child of `aerchive.aer.again.recompute` does; the arguments are those that it gives.
 
     Returns:
-        The error, empty if there is none, and what was not taken.
+        The error, empty if there is none; whether it is one of writing; and what was not taken.
     """
     _set_environment(threads)
     if not is_trusted:
         _trust_nothing(target)
     from aerchive.aer.again.recompute import archive_again
     from aerchive.aer.opening import open_path
-    from aerchive.errors import AerchiveError
+    from aerchive.errors import AerchiveError, WriteError
 
     try:
         left_out = archive_again(open_path(path, "r")[job_id], target, max_infidelity, take_resources=take_resources)
     except AerchiveError as error:
-        return {"error": str(error), "left_out": []}
+        return {"error": str(error), "is_of_writing": isinstance(error, WriteError), "left_out": []}
     return {"error": "", "left_out": left_out}
 
 

@@ -996,12 +996,15 @@ class Run(Shown):
 
         Returns:
             An `aerchive.aer.Recomputed`: ``run``, the run as it comes out now, in a project of its own;
-            ``is_identical``; ``deviations``, for each array with other bits what the witness says; and ``changes`` of
-            software and processor since the arrays were last tried.
+            ``is_identical``; ``deviations``, for each array with other bits what the witness says; ``changes`` of
+            software, processor and threads since the arrays were last tried; and ``not_compared``, the datasets that
+            are stored as products of matrices or by their structure.
 
         Raises:
             UnsafeContentError: The file is not trusted, and ``untrusted`` is not given; or the process took too much.
             InvalidInputError: The run cannot be run again; the message says why.
+            WriteError: It cannot be kept, as the disk is full, or the folder of the setting ``recomputed`` cannot be
+                written.
         """
         return self._home.bridge.recompute(self, take_resources=take_resources, untrusted=untrusted)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
 from aerchive import layout
-from aerchive.errors import AerchiveError
+from aerchive.errors import AerchiveError, NotFoundError
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.missing import read_missing
 from aerchive.stored.opener import OpenFile, RunOpener
@@ -65,7 +65,10 @@ def opened_with(opener: RunOpener, names: Collection[str]) -> Iterator[tuple[Ope
         recomputed = getattr(opener, "recomputed", None)
         if recomputed is not None and names_recomputed(group, names):
             stack.close()
-            session, group = stack.enter_context(recomputed().open())
+            try:
+                session, group = stack.enter_context(recomputed().open())
+            except NotFoundError:  # another process made room where it was kept, just before it was opened
+                session, group = stack.enter_context(recomputed().open())
         yield session, group
 
 

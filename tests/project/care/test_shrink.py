@@ -17,6 +17,7 @@ from qiskit.quantum_info import Pauli
 
 import aerchive
 from aerchive.aer import SamplerV2
+from aerchive.aer.again import recompute
 from aerchive.cli import main
 from aerchive.errors import (
     FormatError,
@@ -28,7 +29,11 @@ from aerchive.errors import (
     WriteError,
 )
 from aerchive.project.documents.draft import missing_of
+from aerchive.project.location import RunPlace
 from aerchive.project.project import Project
+from aerchive.project.recomputing import kept
+from aerchive.project.recomputing.comparison import wanted_of
+from aerchive.project.recomputing.environment import environment
 from aerchive.settings import load_settings
 from aerchive.storage.chunks.drafts import text_dataset
 from aerchive.storage.chunks.missing import read_missing
@@ -146,11 +151,75 @@ def test_what_is_kept_is_compared_and_made_anew_if_it_is_damaged(whole: Path, ta
 
 def test_the_folder_of_what_was_computed_has_a_limit(taken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AERCHIVE_RECOMPUTED_BYTES", "1")
-    root = load_settings().recomputed
-    (root / "older").mkdir(parents=True)
-    (root / "older" / "run.h5").write_bytes(b"x" * 5000)
+    root, older = load_settings().recomputed, "0" * 40
+    for name in (older, "thesis"):  # the user may have named a folder with other things
+        (root / name).mkdir(parents=True)
+        (root / name / "run.h5").write_bytes(b"x" * 5000)
     psi(opened(taken, HereBridge(), "r"))
-    assert [one.name != "older" for one in root.iterdir()] == [True]
+    assert (root / "thesis" / "run.h5").exists()
+    assert not (root / older).exists()
+    assert len([*root.iterdir()]) == 2
+
+
+def test_what_others_may_have_put_into_the_folder_is_not_read(taken: Path) -> None:
+    bridge, run = HereBridge(), aerchive.open(taken, "r")["first"]
+    with run.opened() as group:
+        folder = load_settings().recomputed / wanted_of(group).key
+    opened(taken, bridge, "r")["first"].array("psi")[0]
+    assert folder.stat().st_mode & 0o077 == 0
+    folder.chmod(0o707)
+    aerchive.open(taken).copy(taken.with_name("other.h5"))
+    opened(taken.with_name("other.h5"), bridge, "r")["first"].array("psi")[0]
+    assert bridge.calls == 2
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_kept_run_that_is_damaged_is_made_anew(whole: Path, taken: Path) -> None:
+    bridge = HereBridge()
+    run = opened(taken, bridge, "r")["first"]
+    run.array("psi")[0]
+    (copy,) = load_settings().recomputed.glob("*/run.h5")
+    with aerchive.open(copy, "r").latest().opened() as group:
+        address = group.plan("statevector", str(group.run_uuid())).locations[0].address
+    content = bytearray(copy.read_bytes())
+    content[address + 100] ^= 0xFF
+    copy.write_bytes(content)
+    assert run.array("psi")[...].tobytes() == psi(aerchive.open(whole, "r"))
+    assert bridge.calls == 2
+
+
+def test_a_kept_run_that_was_removed_in_part_is_made_anew(whole: Path, taken: Path) -> None:
+    run = opened(taken, HereBridge(), "r")["first"]
+    run.array("psi")[0]
+    (folder,) = load_settings().recomputed.iterdir()
+    (folder / "run.h5").unlink()
+    (folder / "rest").touch()
+    assert psi(opened(taken, HereBridge(), "r")) == psi(aerchive.open(whole, "r"))
+
+
+def test_arrays_that_are_stored_by_their_structure_stay_and_are_not_called_identical(path: Path) -> None:
+    low = QuantumCircuit(16)
+    for qubit in range(16):
+        low.ry(0.1 + 0.3 * qubit, qubit)
+    for qubit in range(15):
+        low.cx(qubit, qubit + 1)
+    low.save_statevector(label="low")
+    project = opened(path, HereBridge())
+    for name, options in (("structure", {"compression": "structure"}), ("product", {"max_infidelity": 1e-9})):
+        job = qiskit_aer.AerSimulator(method="statevector", seed_simulator=4).run([low, circuit()], shots=5)
+        job.result()
+        project.save(job, name=name, **options)
+        run = project[name]
+        values = [run.array(label, number)[...].tobytes() for number, label in enumerate(("low", "psi"))]
+        report = project.shrink(name=name, min_bytes=SMALL)
+        assert [one.arrays for one in report.runs] == [("statevector_2",)]
+        assert [run.array(label, number).is_recomputed for number, label in enumerate(("low", "psi"))] == [False, True]
+        assert [run.array(label, number)[...].tobytes() for number, label in enumerate(("low", "psi"))] == values
+        found = run.recompute()
+        assert found.not_compared == ("statevector",)
+        assert not found.deviations
+        assert not found.is_identical
+        assert "not compared" in str(found)
 
 
 def test_unshrinking_gives_the_same_nodes_back(whole: Path, taken: Path) -> None:
@@ -196,6 +265,90 @@ def test_other_bits_are_never_given_as_the_archived_ones(taken: Path) -> None:
     assert not report.job_ids
     assert "other bits" in report.left_out[0].reason
     assert project.verify().ok
+
+
+def test_a_changed_number_of_threads_is_named_and_is_tried_anew(
+    taken: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge = HereBridge(other_values)
+    run = opened(taken, bridge, "r")["first"]
+    before = environment()["OMP_NUM_THREADS"]
+    monkeypatch.setenv("OMP_NUM_THREADS", "77")
+    with pytest.raises(OtherBitsError, match=f"OMP_NUM_THREADS was {before}, is 77"):
+        run.array("psi")[0]
+    with pytest.raises(OtherBitsError, match="is 77"):
+        run.array("psi")[0]
+    assert bridge.calls == 1
+    bridge.spoil = None
+    monkeypatch.setenv("OMP_NUM_THREADS", "76")
+    assert psi(opened(taken, bridge, "r")) == psi(aerchive.open(whole, "r"))
+
+
+def test_a_kept_run_that_another_process_removes_meanwhile_is_made_anew(
+    whole: Path, taken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge = HereBridge()
+    run, found = opened(taken, bridge, "r")["first"], RunPlace.recomputed
+
+    def removed(place: RunPlace) -> Any:
+        again = found(place)
+        if bridge.calls == 1:
+            for folder in load_settings().recomputed.iterdir():
+                shutil.rmtree(folder)
+        return again
+
+    run.array("psi")[0]
+    monkeypatch.setattr(RunPlace, "recomputed", removed)
+    assert run.array("psi")[...].tobytes() == psi(aerchive.open(whole, "r"))
+    assert bridge.calls == 2
+
+
+def test_a_process_that_is_forked_leaves_what_its_parent_is_making(whole: Path) -> None:
+    script = """
+        import os
+        from aerchive.project.recomputing import kept
+        with kept.making() as folder:
+            child = os.fork()
+            if not child:
+                raise SystemExit
+            os.waitpid(child, 0)
+            print(folder.exists())
+        print(folder.exists())
+    """
+    assert processes.run(script, whole).split() == ["True", "False"]
+
+
+def test_a_run_without_arrays_is_not_called_identical(path: Path) -> None:
+    counted = QuantumCircuit(2)
+    counted.h(0)
+    counted.measure_all()
+    archive(path, counted)
+    found = opened(path, HereBridge(), "r")["first"].recompute()
+    assert not found.is_identical
+    assert "run.reproduce() compares counts" in str(found)
+
+
+def test_ctrl_c_while_another_computes_leaves_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with kept.alone("0" * 40):
+        (lock,) = load_settings().recomputed.iterdir()
+        with monkeypatch.context() as patch:
+            patch.setattr(kept.fcntl, "flock", interrupted)
+            with pytest.raises(KeyboardInterrupt), kept.alone("0" * 40):
+                pass
+        assert lock.exists()
+    assert not lock.exists()
+
+
+def test_a_full_disk_ends_shrinking_at_the_first_run(whole: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aerchive.open(whole, "r").copy(path)
+    answer = {"error": "run.h5: No space left on device", "is_of_writing": True, "left_out": []}
+    monkeypatch.setattr(recompute, "run_limited", lambda *_, **__: answer)
+    with pytest.raises(WriteError, match="could not be kept"):
+        aerchive.open(path).shrink(name="first", min_bytes=SMALL)
+    assert not aerchive.open(path, "r")["first"].is_recomputed
 
 
 def test_without_a_witness_it_only_says_that_bits_differ(whole: Path, path: Path) -> None:
@@ -277,6 +430,7 @@ def test_merging_gives_the_arrays_back_and_extracts_keep_the_recipe(whole: Path,
     assert missing.environment.keys() == {"qiskit-aer", "qiskit", "numpy", "python"}
     bare = before.extract(tmp_path / "bare.h5", "name == first", payloads=False)
     assert not bare["first"].is_recomputed
+    assert opened(bare.path, HereBridge())["first"].recompute().is_identical
     assert bare.merge(project).filled == 1
     assert bare["first"].is_recomputed
     assert psi(opened(bare.path, HereBridge())) == psi(before)
@@ -382,7 +536,8 @@ def test_what_no_writer_says_of_missing_arrays_is_refused(taken: Path, change: d
     assert not project.verify().ok
 
 
-def test_a_witness_that_does_not_fit_tells_nothing_and_harms_nobody(taken: Path) -> None:
+@pytest.mark.parametrize("indices", [np.array([2**40]), np.array([1, 2, 3])])
+def test_a_witness_that_does_not_fit_tells_nothing_and_harms_nobody(taken: Path, indices: Any) -> None:
     project = opened(taken, HereBridge(other_values))
     run = project["first"]
     place, owner = run.path, run.run_uuid
@@ -390,7 +545,7 @@ def test_a_witness_that_does_not_fit_tells_nothing_and_harms_nobody(taken: Path)
     def forge(session: Any) -> None:
         missing = read_missing(session.root.group(place), owner)
         assert missing is not None
-        beyond = witness_drafts("statevector", np.array([2**40]), np.zeros(1, complex))
+        beyond = witness_drafts("statevector", indices, np.zeros(len(indices), complex))
         forged = dataclasses.replace(missing, witnesses=beyond)
         session.replace_group(place, "missing", forged.draft(), owner)
 

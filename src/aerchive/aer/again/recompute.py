@@ -12,25 +12,25 @@ from typing import Any
 
 from aerchive.aer.again.replay import obstacle_to
 from aerchive.aer.again.rerun import replay_of
-from aerchive.aer.again.untrusted import THREADS, must_be_in_child, untrusted_limits
+from aerchive.aer.again.untrusted import must_be_in_child, untrusted_limits
 from aerchive.aer.saving import capture
 from aerchive.display.html import ShownReport
 from aerchive.display.progress import ProgressBar
 from aerchive.display.text import clean_lines
-from aerchive.errors import InvalidInputError, UnsafeContentError
+from aerchive.errors import InvalidInputError, UnsafeContentError, WriteError
 from aerchive.project.project import open_project
 from aerchive.project.recomputing import kept
 from aerchive.project.recomputing.again import compute, deviations_of
 from aerchive.project.recomputing.comparison import wanted_of
-from aerchive.project.recomputing.environment import changes, changes_text, environment
+from aerchive.project.recomputing.environment import THREADS, changes, changes_text, environment
 from aerchive.project.run import Run
 from aerchive.storage.chunks.witness import Deviation
-from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
+from aerchive.storage.medium.limited_child import UNLIMITED_S, ChildError, ChildLimits, run_limited
 from aerchive.storage.medium.opening import only_here
 from aerchive.storage.medium.remote_path import RemotePath
 
 _CHILD = "aerchive.aer.child", "compute_again"
-_NO_LIMITS = ChildLimits(cpu_s=2**30, wall_s=2**30, memory_bytes=2**62, file_bytes=2**62)
+_NO_LIMITS = ChildLimits(cpu_s=UNLIMITED_S, wall_s=UNLIMITED_S, memory_bytes=2**62, file_bytes=2**62)
 """A run of a trusted file may take what it took when it ran first."""
 _MOST_RESULT_BYTES = 4 * 1024**3
 _LOCK_TIMEOUT_S = 10.0
@@ -42,22 +42,34 @@ class Recomputed(ShownReport):
 
     Attributes:
         run: The run as it comes out now, in a project of its own, which is removed when this is not used any more.
-        is_identical: Whether all its arrays and saved numbers are the archived ones, bit for bit.
+        is_identical: Whether all its arrays and saved numbers are the archived ones, bit for bit. False if some could
+            not be compared, or there are none; counts and shots are compared by `aerchive.Run.reproduce`.
         deviations: For each array with other bits what the witness says of the deviation.
         changes: What has changed since the arrays were last tried: name to (then, now). Empty for a run that stores
             its arrays.
+        not_compared: Names of the datasets that have no elements of arrays, but products of matrices, or the structure
+            of a state. They are always stored, so nothing depends on whether the run gives them again.
     """
 
     run: Run
     is_identical: bool
     deviations: tuple[Deviation, ...] = ()
     changes: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    not_compared: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.is_identical:
             return clean_lines(f"{self.run.job_id}: computed again, all arrays are the same, bit for bit")
+        left = f"{', '.join(self.not_compared)}: stored as a product of matrices or by its structure, and not compared"
+        if not self.deviations and not self.not_compared:
+            return clean_lines(
+                f"{self.run.job_id}: computed again, it has no arrays or saved numbers; run.reproduce() compares counts"
+            )
+        if not self.deviations:
+            return clean_lines(f"{self.run.job_id}: computed again, no array has other bits\n  {left}")
         lines = [f"{self.run.job_id}: computed again, its values are not the archived ones"]
         lines += [f"  {one}" for one in self.deviations]
+        lines += [f"  {left}"] if self.not_compared else []
         return clean_lines("\n".join([*lines, *([f"  {changes_text(self.changes)}"] if self.changes else [])]))
 
 
@@ -77,7 +89,8 @@ def recompute(run: Run, *, take_resources: bool, untrusted: bool) -> Recomputed:
         made = open_project(path, "r", run.project.bridge, _LOCK_TIMEOUT_S).latest()
         changed = changes(wanted.environment, environment()) if wanted.recomputed else {}
         weakref.finalize(made, stack.pop_all().close)
-    return Recomputed(made, not found, tuple(found), changed)
+    is_identical = bool(wanted.datasets) and not found and not wanted.composed
+    return Recomputed(made, is_identical, tuple(found), changed, wanted.composed)
 
 
 def obstacle_to_recomputing(run: Run) -> str | None:
@@ -157,5 +170,7 @@ def compute_again(
                 f"{project}: run {run.job_id} was computed again in a process of its own, and {error}"
             ) from error
     if found.get("error"):
+        if found.get("is_of_writing"):  # the next run would not fit, either
+            raise WriteError(f"run {run.job_id} was computed again, and could not be kept: {found['error']}")
         raise InvalidInputError(f"{project}: run {run.job_id} cannot be computed again: {found['error']}")
     return [str(name) for name in found.get("left_out", ())]

@@ -14,6 +14,7 @@ from typing import Any
 from aerchive.errors import AerchiveError, UnsafeContentError
 from aerchive.project.care.foreign import stop_trusting
 from aerchive.project.project import open_project
+from aerchive.project.recomputing.environment import THREADS
 from aerchive.project.run import Run
 from aerchive.settings import load_settings
 from aerchive.storage.medium.limited_child import ChildError, ChildLimits, run_limited
@@ -23,9 +24,6 @@ from aerchive.storage.medium.remote_path import RemotePath
 _CHILD = "aerchive.aer.child", "run_again"
 _AGAIN = "again.h5"
 _LOCK_TIMEOUT_S = 10.0
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""Variables that are in the child as in its parent, because they may change the bits of results."""
-
 _WALL_RATIO = 2
 _MOST_RESULT_BYTES = 4 * 1024**3
 _LEAST_FILE_BYTES = 4096

@@ -17,8 +17,8 @@ from typing import Protocol
 from aerchive.errors import NotFoundError, OtherBitsError
 from aerchive.project.catalogue.table import Catalogue, present, run_path
 from aerchive.project.recomputing import kept
-from aerchive.project.recomputing.comparison import Wanted, differing, wanted_of
-from aerchive.project.recomputing.environment import changes, changes_text, environment
+from aerchive.project.recomputing.comparison import Wanted, are_whole, differing, wanted_of
+from aerchive.project.recomputing.environment import changes, changes_text, environment, threads
 from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.witness import Deviation, deviation_of
 from aerchive.storage.file import ProjectFile
@@ -105,8 +105,8 @@ _Key = tuple[str, str]
 _lock = threading.Lock()
 _lately: dict[_Key, tuple[Stamp, Stamp, Again]] = {}
 """What was opened lately, by project and UUID of the run: stamps of both files, so that digests are compared once."""
-_refused: dict[_Key, OtherBitsError] = {}
-"""What this process computed with other bits, by project and key: the same simulation would give them again."""
+_refused: dict[tuple[str, ...], OtherBitsError] = {}
+"""What this process computed with other bits, by project, key and threads: it would give them again."""
 _MOST_KNOWN = 256
 
 
@@ -170,7 +170,7 @@ def recomputed(
         stamp = stamp_at(place.project.path)
     again = _kept(place, wanted)
     if again is None:
-        before = _refused.get((str(place.project.path), wanted.key))
+        before = _refused.get(_refusal_key(place, wanted))
         if before is not None:
             raise OtherBitsError(str(before), before.deviations)
         with kept.alone(wanted.key):
@@ -205,13 +205,13 @@ def _known(place: Place) -> Again | None:
 
 
 def _kept(place: Place, wanted: Wanted) -> Again | None:
-    """The run as it is kept, compared once more; one that is damaged is removed."""
+    """The run as it is kept, whose values are all read and compared once more; one that is damaged is removed."""
     path = kept.find(wanted.key)
     if path is None:
         return None
     again = Again(place.job_id, place.project.sibling(path))
     with contextlib.suppress(Exception), again.open() as (_, group):  # whatever is wrong with it, it is made anew
-        if not differing(wanted, group):
+        if not differing(wanted, group) and are_whole(group, wanted.datasets):
             return again
     kept.forget(wanted.key)
     return None
@@ -227,5 +227,9 @@ def _refusal(place: Place, wanted: Wanted, found: list[Deviation]) -> OtherBitsE
         found,
     )
     if len(_refused) < _MOST_KNOWN:
-        _refused[str(place.project.path), wanted.key] = error
+        _refused[_refusal_key(place, wanted)] = error
     return error
+
+
+def _refusal_key(place: Place, wanted: Wanted) -> tuple[str, ...]:
+    return str(place.project.path), wanted.key, *threads().values()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,11 @@ from aerchive.storage.chunks.group_reader import GroupReader
 from aerchive.storage.chunks.missing import MissingDataset, read_missing
 from aerchive.storage.chunks.read_plan import value_dtype
 from aerchive.storage.chunks.witness import NUMBER
+from aerchive.storage.hdf5.verify import ChunkCheck, chunk_problems
 from aerchive.storage.hdf5.writer import NodeDigest
 from aerchive.storage.medium.interrupts import check_interrupt
+from aerchive.stored.forms import is_composed
+from aerchive.threads import processors
 
 _LAYOUTS = ("plain", "stacked", "packed")
 _KEY_DIGITS = 40
@@ -30,13 +34,17 @@ class Wanted(NamedTuple):
 
     Attributes:
         run_uuid: UUID of the run.
-        datasets: All its arrays, and its table of numbers, by name, whether the file has them or not.
+        datasets: All its arrays that are stored element by element, and its table of numbers, by name, whether the
+            file has them or not.
         environment: Software and processor with which it gave those that it lacks; empty if it lacks none.
+        composed: Names of the datasets with products of matrices, or with the structure of a state. They stay in the
+            run, and are not compared.
     """
 
     run_uuid: str
     datasets: Mapping[str, MissingDataset]
     environment: Mapping[str, str]
+    composed: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -69,10 +77,12 @@ def wanted_of(group: GroupReader) -> Wanted:
     owner = str(group.run_uuid())
     missing = read_missing(group, owner)
     datasets = {} if missing is None else dict(missing.datasets)
-    for name in group.names():
-        if not name.endswith(layout.CHECKSUMS_SUFFIX) and _is_compared(group, name):
+    names = [name for name in group.names() if not name.endswith(layout.CHECKSUMS_SUFFIX)]
+    for name in names:
+        if _is_compared(group, name):
             datasets[name] = described(group, name, owner)
-    return Wanted(owner, datasets, {} if missing is None else missing.environment)
+    composed = tuple(sorted(name for name in names if _is_composed(group, name)))
+    return Wanted(owner, datasets, {} if missing is None else missing.environment, composed)
 
 
 def witness_number(size: int) -> int:
@@ -85,11 +95,20 @@ def witness_number(size: int) -> int:
 
 
 def is_array(group: GroupReader, name: str) -> bool:
-    """Whether a dataset of a run has saved arrays, and not what was asked for, counts or texts."""
-    if group.is_group(name):
+    """Whether a dataset of a run has the elements of saved arrays, and not what was asked for, counts or texts.
+
+    A dataset of which an array is computed, as a product of matrices or by its structure, has no elements of it.
+    """
+    if group.is_group(name) or _is_composed(group, name.rpartition(".")[0]):
         return False
     known = group.dataset_attributes(name, ("kind", "layout"))
     return known.get("layout") in _LAYOUTS and known.get("kind") != "parameters"
+
+
+def _is_composed(group: GroupReader, name: str) -> bool:
+    """Whether the elements of the arrays in a dataset of a run, if there is one, are computed from what is stored."""
+    is_there = bool(name) and name in group and not group.is_group(name)
+    return is_there and is_composed(group.dataset_attributes(name, ("layout",)))
 
 
 def _is_compared(group: GroupReader, name: str) -> bool:
@@ -118,6 +137,26 @@ def differing(wanted: Wanted, again: GroupReader) -> list[str]:
     return [name for name, what in wanted.datasets.items() if digest_as(again, name, what) != what.sha256]
 
 
+def are_whole(group: GroupReader, names: Iterable[str]) -> bool:
+    """Whether the values of datasets have the digests that their file states; all of them are read.
+
+    Args:
+        group: The group of a run.
+        names: Names of the datasets.
+
+    Raises:
+        AerchiveError: One cannot be read.
+    """
+    owner, checks = str(group.run_uuid()), list[ChunkCheck]()
+    for name in names:
+        plan = group.plan(name, owner)
+        if plan.values is None:
+            expected = group.digests(name)
+            checks += [ChunkCheck(plan, location, expected[location.number]) for location in plan.locations]
+    with ThreadPoolExecutor(processors()) as pool:
+        return not any(chunk_problems(checks, group.fd, pool))
+
+
 def digest_as(group: GroupReader, name: str, what: MissingDataset) -> str:
     """The digest that a dataset of a group has if it is stored like another one; empty if it cannot be.
 
@@ -140,9 +179,9 @@ def digest_as(group: GroupReader, name: str, what: MissingDataset) -> str:
     for key in sorted(what.attributes):
         digest.attribute(key, attribute_array(what.attributes[key]))
     digest.content(np.dtype(what.dtype), what.shape)
-    if what.chunk is None:
+    if what.chunk is None and found.chunk is None:
         digest.data(np.ascontiguousarray(group.read(name, owner)).tobytes())
-    elif found.chunk == what.chunk:
+    elif what.chunk is None or found.chunk == what.chunk:  # what was extracted does not say its pieces
         for one in group.digests(name):
             digest.data(one)
     else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
+import re
 from collections.abc import Mapping
 from importlib import metadata
 
@@ -14,9 +16,27 @@ _FEATURES = ("avx", "fma", "sse", "ssse", "asimd", "sve", "neon")
 """The beginnings of the names of features by which libraries choose their loops."""
 
 
-@functools.lru_cache(maxsize=1)
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Variables that are in a child that runs a run again as in its parent, because they may change the bits of results."""
+
+_NUMBERS = re.compile(r"\d{1,6}(,\d{1,6}){0,7}", re.ASCII)
+
+
 def environment() -> dict[str, str]:
-    """Versions of the libraries that compute, the processor with its vector features, and the number of processors."""
+    """Versions of the libraries that compute, the processor with its vector features, and the number of threads."""
+    return {**_installed(), **threads()}
+
+
+def threads() -> dict[str, str]:
+    """The variables in `THREADS` as they are now; only numbers of threads are told, as the project may be published."""
+    found = {name: os.environ.get(name, "not set") for name in THREADS}
+    return {
+        name: text if text == "not set" or _NUMBERS.fullmatch(text) else "other text" for name, text in found.items()
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def _installed() -> dict[str, str]:
     found = {name: _version(name) for name in _PACKAGES}
     found["python"] = platform.python_version()
     found["platform"] = f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}".strip(", ")

@@ -3,6 +3,9 @@
 Below it there is a folder for each run, by the digest of its UUID and of its values, with a project of this one run. It
 gets its name when it is complete and was compared, so a process that is killed leaves nothing that counts; what it was
 making is locked by it, and removed by the next process. The folder's time says when the run was used last.
+
+The user may name a folder in which other things are, or which others may write, too. So only folders with such a name
+are removed, and only those count that belong to this user alone, as every folder does that is made here.
 """
 
 from __future__ import annotations
@@ -10,7 +13,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,20 +26,29 @@ from aerchive.settings import load_settings
 FILE = "run.h5"
 _LOCK = "lock"
 _MAKING = "making-"
+_KEY = re.compile(r"[0-9a-f]{40}\Z")
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def find(key: str) -> Path | None:
-    """The project of a run that is kept, which counts as used now; ``None`` if it is not kept.
+    """The project of a run that is kept, which counts as used now; ``None`` if it is not kept, or not by this user.
 
     Args:
         key: The key of the run and its values.
     """
     folder = load_settings().recomputed / key
     try:
+        is_own = _is_own(folder)
         os.utime(folder)
     except OSError:
         return None
-    return folder / FILE if (folder / FILE).exists() else None
+    return folder / FILE if is_own and (folder / FILE).exists() else None
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether only this user can have put something into a folder."""
+    status = os.stat(folder, follow_symlinks=False)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & _OF_OTHERS
 
 
 @contextlib.contextmanager
@@ -54,11 +68,21 @@ def alone(key: str) -> Iterator[None]:
         raise _no_folder(path.parent, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
+    except BaseException:  # Ctrl-C while it waits; another process has the lock, and needs its name
+        os.close(lock)
+        raise
+    try:
         yield
     finally:
         with contextlib.suppress(OSError):
             path.unlink()  # who waits has it open
-        os.close(lock)
+        _release(lock)
+
+
+def _release(lock: int) -> None:
+    """Ends a lock, also if a process that was forked meanwhile has it open."""
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    os.close(lock)
 
 
 def _root() -> Path:
@@ -92,12 +116,16 @@ def making() -> Iterator[Path]:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise _no_folder(root, error) from error
+    maker = os.getpid()
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        if os.getpid() == maker:  # not a process that was forked in the block
+            shutil.rmtree(folder, ignore_errors=True)
+            _release(lock)
+        else:
+            os.close(lock)
 
 
 def keep(folder: Path, key: str) -> Path:
@@ -117,9 +145,11 @@ def keep(folder: Path, key: str) -> Path:
     try:
         try:
             folder.rename(root / key)
-        except OSError:  # another process was faster; what it made is the same, bit for bit
-            if not (root / key / FILE).exists():
-                raise
+        except OSError:
+            if find(key) is None:  # what is there has lost its project, or others may have put it there
+                forget(key)
+                folder.rename(root / key)
+            # else another process was faster; what it made is the same, bit for bit
     except OSError as error:
         raise WriteError(f"{root}: a run that was computed again cannot be kept there ({error.strerror})") from error
     _remove_old(root, key)
@@ -136,7 +166,7 @@ def _remove_old(root: Path, newest: str) -> None:
     most, found = load_settings().recomputed_bytes, list[tuple[float, int, Path]]()
     with contextlib.suppress(OSError):
         for folder in root.iterdir():
-            if folder.name.startswith(_MAKING):
+            if not _KEY.match(folder.name):
                 continue
             with contextlib.suppress(OSError):
                 nbytes = sum(one.stat().st_blocks * 512 for one in folder.iterdir())

@@ -21,6 +21,7 @@ from aerchive import layout
 from aerchive.errors import AerchiveError, FormatError
 from aerchive.storage.chunks.drafts import DatasetDraft
 from aerchive.storage.chunks.group_reader import GroupReader
+from aerchive.storage.chunks.missing import MissingDataset, read_missing
 
 NUMBER = 4096
 """The number of values of a witness."""
@@ -98,13 +99,16 @@ def witness_drafts(name: str, indices: NDArray[np.int64], values: NDArray[Any]) 
     return {name + _INDICES: DatasetDraft([indices]), name + _VALUES: DatasetDraft([values])}
 
 
-def read_witness(group: GroupReader, name: str, owner: str) -> tuple[NDArray[np.int64], NDArray[Any]] | None:
+def read_witness(
+    group: GroupReader, name: str, owner: str, what: MissingDataset
+) -> tuple[NDArray[np.int64], NDArray[Any]] | None:
     """Reads the witness of a dataset; ``None`` if there is none.
 
     Args:
         group: The group of the run.
         name: Name of the dataset.
         owner: UUID of the run.
+        what: The dataset.
 
     Raises:
         IntegrityError: The witness is damaged.
@@ -116,7 +120,10 @@ def read_witness(group: GroupReader, name: str, owner: str) -> tuple[NDArray[np.
     indices, values = inner.read(name + _INDICES, owner), inner.read(name + _VALUES, owner)
     if indices.ndim != 1 or indices.dtype.kind not in "iu" or values.shape != indices.shape:
         raise FormatError(f"{inner.where(name + _VALUES)}: is not a witness: one value for each index is expected")
-    return indices.astype(np.int64), values
+    drawn = witness_indices(what.sha256, max(1, math.prod(what.shape)), len(indices))
+    if not np.array_equal(indices, drawn):
+        raise FormatError(f"{inner.where(name + _INDICES)}: are not the indices that follow from the digest")
+    return drawn, values
 
 
 def values_at(group: GroupReader, name: str, owner: str, indices: NDArray[np.int64]) -> NDArray[Any]:
@@ -188,7 +195,9 @@ def deviation_of(archived: GroupReader, again: GroupReader, name: str, owner: st
         owner: UUID of the run.
     """
     try:
-        witness = read_witness(archived, name, owner)
+        missing = read_missing(archived, owner)
+        what = None if missing is None else missing.datasets.get(name)
+        witness = None if what is None else read_witness(archived, name, owner, what)
         if witness is None:
             return Deviation(name)
         return deviation(name, witness[1], values_at(again, name, owner, witness[0]))

@@ -40,6 +40,8 @@ print("ready", flush=True)
 print(json.dumps(function(*arguments)))
 """
 _WAIT_S = 0.1
+UNLIMITED_S = 2**30
+"""A limit of time, in seconds, that is none."""
 _MOST_ANSWER_BYTES = 16 * 1024 * 1024
 
 
@@ -180,6 +182,8 @@ def reason_of_end(code: int, limits: ChildLimits) -> str:
         code: Its exit code, negative for a signal.
         limits: The limits that it had.
     """
+    if -code == signal.SIGKILL and limits.cpu_s >= UNLIMITED_S:
+        return "it was killed, perhaps because the memory of the machine was not enough"
     if -code in (signal.SIGXCPU, signal.SIGKILL):
         return f"it took more than {limits.cpu_s} s of processor time, or was killed"
     if -code == signal.SIGALRM:
