@@ -73,8 +73,8 @@ class Settings(BaseSettings):
             after two seconds at the latest; ``exit`` when the process ends.
         on_error: The reaction when a finished simulation cannot be archived: ``warn`` gives a warning, and ``raise``
             raises the error from ``result()``.
-        compression: The compression of arrays: ``portable``, ``none``, ``fast`` or ``small``. All of them are
-            lossless. Rounding cannot be chosen by a setting.
+        compression: The compression of arrays: ``portable``, ``none``, ``fast``, ``small`` or ``structure``. All of
+            them are lossless. Rounding cannot be chosen by a setting.
         qpy_version: The version of QPY in which circuits are stored; ``None``: the newest that the installed Qiskit
             writes. With 15, Qiskit 2.1 and newer read them.
         progress: Whether an operation that takes longer than a second shows a progress bar on a terminal.
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     pending_folder: Path = Field(default_factory=default_pending_folder)
     durability: Literal["each", "batch", "exit"] = "each"
     on_error: Literal["warn", "raise"] = "warn"
-    compression: Literal["portable", "none", "fast", "small"] = "portable"
+    compression: Literal["portable", "none", "fast", "small", "structure"] = "portable"
     qpy_version: int | None = None
     progress: bool = True
     limits: Limits = Limits()
