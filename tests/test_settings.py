@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aerchive import layout
 from aerchive.errors import InvalidInputError
 from aerchive.settings import default_pending_folder, default_project, load_settings, settings_file
 
@@ -82,3 +83,9 @@ def test_paths_are_those_of_files_on_this_machine(tmp_path: Path, monkeypatch: p
     write("project = 3")
     with pytest.raises(InvalidInputError, match=r"^settings: project: Input is not a valid path"):
         load_settings()
+
+
+@pytest.mark.parametrize("profile", layout.COMPRESSIONS)
+def test_each_compression_may_be_a_setting(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AERCHIVE_COMPRESSION", profile)
+    assert load_settings().compression == profile

@@ -254,3 +254,14 @@ def test_the_lines_in_the_readme_read_a_product_of_matrices(tmp_path: Path, read
     np.testing.assert_allclose(np.load(tmp_path / "state.npy"), expected, rtol=0, atol=1e-15)
     np.testing.assert_allclose(also, expected, rtol=0, atol=1e-15)
     assert "as it was archived" in read(READER, project.path)
+
+
+def test_the_reader_does_not_take_a_residual_for_a_state(tmp_path: Path, reader: ModuleType) -> None:
+    circuit = QuantumCircuit(16)
+    for qubit in range(16):
+        circuit.u(0.3 + qubit, 0.2 * qubit, 0.5, qubit)
+    circuit.save_statevector()
+    project = aerchive.open(tmp_path / "predicted.h5")
+    run = project.save(AerSimulator(method="statevector").run(circuit), compression="structure")
+    with h5py.File(project.path) as file, pytest.raises(ValueError, match="says how to restore the amplitudes"):
+        reader.array(file[f"{run.path}/statevector"])

@@ -139,8 +139,9 @@ def open_path(
         lock_timeout: Longest time in seconds to wait until other programs release the file; by default that of the
             settings (60).
         compression: Compression of arrays that are saved through this object: ``"portable"``, which every program can
-            read; ``"none"``, for speed; ``"fast"`` or ``"small"``, for which readers need a plugin. By default that of
-            the settings (``"portable"``).
+            read; ``"none"``, for speed; ``"fast"`` or ``"small"``, for which readers need a plugin; ``"structure"``,
+            which looks for structure in state vectors and keeps every bit. By default that of the settings
+            (``"portable"``).
         qpy_version: Version of QPY for circuits that are saved through this object, such as 15 for readers with Qiskit
             2.1. By default that of the settings (the newest that the installed Qiskit writes).
         durability: Time at which runs are committed: ``"each"``: each run at once; ``"batch"``: together with others,

@@ -103,7 +103,8 @@ class Compression:
                 )
             if profile == STRUCTURE:
                 raise InvalidInputError(
-                    "compression 'structure' keeps every bit, and max_infidelity allows to lose some: give one of them"
+                    "compression 'structure' keeps every bit, and max_infidelity allows to lose some: give one of "
+                    "them; if the settings say 'structure', give compression 'portable' too"
                 )
             if profile == "none":
                 raise InvalidInputError("max_infidelity with compression 'none' would lose digits and save nothing")

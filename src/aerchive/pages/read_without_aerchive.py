@@ -14,6 +14,8 @@ def array(dataset):
     if about["layout"] == "matrix_product":
         states = list(products(values, [[int(bond) for bond in row.split()] for row in about["bonds"].split(";")]))
         return states[0] if len(states) == 1 else np.stack(states)
+    if "members" in about:
+        raise ValueError("the residual of a prediction: layout.md says how to restore the amplitudes")
     transposed = np.moveaxis(values.T, -1, 0) if about["layout"] == "stacked" else values.T
     return transposed if about["order"] == "F" else values
 

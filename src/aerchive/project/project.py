@@ -177,8 +177,9 @@ class Project(Shown):
             tags: Words by which the run can be found.
             notes: Notes on the run, as free text.
             params: Parameters of the study, by name.
-            compression: The compression profile of the arrays: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``;
-                by default that of the project, or else that of the settings.
+            compression: The compression profile of the arrays: ``"portable"``, ``"none"``, ``"fast"``, ``"small"``, or
+                ``"structure"``, which looks for structure in state vectors and keeps every bit; by default that of the
+                project, or else that of the settings.
             max_infidelity: The limit for state vectors: they are rounded, or stored as products of matrices where that
                 is smaller. The infidelity ``1 - F`` is proven not to exceed the limit, and what was measured is stored
                 with them. By default nothing is lost.

@@ -191,10 +191,11 @@ class AerSimulator(Archiving, qiskit_aer.AerSimulator):
         save_jobs: Whether runs are archived; ``None``: as the settings say, which is yes by default.
         durability: Time at which runs are committed: ``"each"``: each run at once; ``"batch"``: together with others,
             after two seconds at the latest; ``"exit"``: when the process ends; ``None``: that of the project.
-        compression: Compression of arrays: ``"portable"``, ``"none"``, ``"fast"`` or ``"small"``; ``None``: that with
-            which the project was opened, or that of the settings.
-        max_infidelity: State vectors may be rounded if their infidelity ``1 - F`` is proven not to exceed this value;
-            ``None``: they are not rounded.
+        compression: Compression of arrays: ``"portable"``, ``"none"``, ``"fast"``, ``"small"``, or ``"structure"``,
+            which looks for structure in state vectors and keeps every bit; ``None``: that with which the project was
+            opened, or that of the settings.
+        max_infidelity: State vectors may be rounded, or stored as products of matrices, if their infidelity ``1 - F``
+            is proven not to exceed this value; ``None``: they are stored exactly.
         qpy_version: Version of QPY for the circuits, such as 15 for readers with Qiskit 2.1; ``None``: that with which
             the project was opened, or that of the settings.
         **backend_options: Options, as for the stock simulator.

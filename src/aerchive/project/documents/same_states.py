@@ -20,32 +20,13 @@ from aerchive.storage.chunks.drafts import DatasetDraft
 from aerchive.storage.chunks.grid import select
 from aerchive.storage.chunks.read_plan import DatasetShape, ReadPlan
 from aerchive.stored.composing import plan_form
-from aerchive.stored.forms import BONDS, form_of, is_composed, member_names
+from aerchive.stored.forms import BONDS, form_of, is_composed
 
 Datasets = Mapping[str, DatasetDraft]
 _PIECE = 2**20
 """The number of amplitudes that are compared at a time: 16 MiB of each state."""
 _SLACK = 4.0
 """A margin for the squared distance: a product is near its state up to a phase, too."""
-
-
-def members_of(datasets: Datasets) -> set[str]:
-    """The names of the datasets that belong to the prediction of a state."""
-    return {full for name, one in datasets.items() for full in member_names(name, one.attributes) if full in datasets}
-
-
-def foreign_members(datasets: Datasets, stored: Datasets) -> set[str]:
-    """The names of the datasets that belong to the prediction of a state that another run stores in another form."""
-    foreign: set[str] = set()
-    for name, one in datasets.items():
-        if name in stored:
-            foreign |= set(member_names(name, one.attributes)) - set(member_names(name, stored[name].attributes))
-    return foreign
-
-
-def is_in_another_form(one: DatasetDraft) -> bool:
-    """Whether a dataset has a state in another form than by its exact amplitudes."""
-    return is_composed(one.attributes) or "infidelity" in one.attributes
 
 
 def are_same_states(one: Datasets, other: Datasets, name: str) -> bool:

@@ -21,12 +21,7 @@ from aerchive.models.config import RunConfig
 from aerchive.models.labels import Author, LabelChange, RunLabels
 from aerchive.models.run import conflict_id
 from aerchive.project.documents.draft import RunDraft
-from aerchive.project.documents.same_states import (
-    are_same_states,
-    foreign_members,
-    is_in_another_form,
-    members_of,
-)
+from aerchive.project.documents.other_forms import foreign_members, is_in_another_form, members_of
 from aerchive.storage.chunks.drafts import DatasetDraft, GroupDraft
 from aerchive.storage.chunks.missing import MissingPayload
 
@@ -166,6 +161,8 @@ def _are_same(stored: RunDraft, given: RunDraft, name: str) -> bool:
     """Whether a dataset of two runs has the same bits, or the same states as far as the two forms tell."""
     one, other = stored.datasets[name], given.datasets[name]
     if is_in_another_form(one) or is_in_another_form(other):
+        from aerchive.project.documents.same_states import are_same_states  # loads the mathematics of states
+
         return are_same_states(stored.datasets, given.datasets, name)
     if one.shape != other.shape or one.attributes.get("dtype") != other.attributes.get("dtype"):
         return False
