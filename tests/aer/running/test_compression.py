@@ -173,7 +173,7 @@ def test_unknown_profiles_in_settings(monkeypatch: pytest.MonkeyPatch, where: st
         settings_file().parent.mkdir(parents=True)
         settings_file().write_text('compression = "zip"\n')
 
-    with pytest.raises(InvalidInputError, match="compression: Input should be 'portable', .* or 'structure'"):
+    with pytest.raises(InvalidInputError, match=r"compression: Input should be 'portable', .* or 'structure'"):
         load_settings()
 
 
