@@ -488,5 +488,6 @@ METHODS: dict[str, Method] = {
     NONE: aerchive_method('aerchive, "none"', compression="none"),
     "aerchive-fast": aerchive_method('aerchive, "fast"', compression="fast"),
     "aerchive-small": aerchive_method('aerchive, "small"', compression="small"),
+    "aerchive-structure": aerchive_method('aerchive, "structure"', compression="structure"),
     "aerchive-certified": aerchive_method("aerchive, max_infidelity=1e-12", lossless=False, max_infidelity=1e-12),
 }
