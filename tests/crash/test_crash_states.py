@@ -46,7 +46,7 @@ def test_every_state_is_old_or_new(workload: Workload, folder: Path) -> None:
 
     figures = matrix.figures
     print(dict(figures))
-    assert figures["states"] + figures["states in recovery"] >= 35
+    assert figures["states"] + figures["states in recovery"] > STATES
     for seen in ("stock: old", "stock: new", "stock: refused", "aerchive: old", "aerchive: new", "recoveries"):
         assert figures[seen], f"no state was like this: {seen}"
 
