@@ -25,7 +25,12 @@ LONG = ("corpus", "crash", "hostile", "stateful", "benchmarks")
 
 
 settings.register_profile(
-    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not ALL, database=None
+    "tests",
+    deadline=None,
+    max_examples=100 if ALL else 40,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=not ALL,
+    database=None,
 )
 settings.load_profile("tests")
 """A busy machine fails no test, and a run tries what the one before tried; `tests.shares.ALL` tries something new."""

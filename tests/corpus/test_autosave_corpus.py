@@ -11,7 +11,7 @@ import pytest
 from tests import processes
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
-EVERY = int(os.environ.get("AERCHIVE_TEST_CORPUS_EVERY", "26"))
+EVERY = int(os.environ.get("AERCHIVE_TEST_CORPUS_EVERY", "36"))
 """One case in so many is run in the default run; ``python3 tasks.py corpus`` runs all 775."""
 
 COMPARE = """

@@ -12,7 +12,7 @@ import pytest
 from tests import processes
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
-EVERY = int(os.environ.get("AERCHIVE_TEST_CORPUS_EVERY", "24"))
+EVERY = int(os.environ.get("AERCHIVE_TEST_CORPUS_EVERY", "32"))
 """One case in so many is run again in the default run; ``python3 tasks.py corpus`` runs all again."""
 ARCHIVED = min(EVERY, 4)
 """One case in so many is archived at all."""
