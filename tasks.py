@@ -73,9 +73,8 @@ NATIVE_PROGRAMS = {"cc": "gcc libc6-dev", "nasm": "nasm"}
 """What the kernels in C are built with; nasm is the assembler of igzip."""
 S3_PROGRAMS = {"radosgw": "radosgw", "ceph-mon": "ceph-mon", "ceph-osd": "ceph-osd"}
 """The gateway of Ceph, which speaks S3, and what it needs."""
-SPREAD = ["-n", "4", "--dist", "worksteal"]
-"""Four processes, because tests wait for others, each of which takes tests from the others when it has none left; a
-file's fixtures are made once."""
+SPREAD = ["-n", "3", "--dist", "worksteal"]
+"""Three processes, each of which takes tests from the others when it has none left; a file's fixtures are made once."""
 OLDEST_SAMPLE = [
     "tests/golden",
     "tests/codecs/test_symbols.py",
