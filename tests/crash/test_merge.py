@@ -11,11 +11,12 @@ from tests.crash.folders import memory_folder
 from tests.shares import ALL
 
 KILL = """
-import os, signal, sys
+import os, sys
 import numpy as np
 from pathlib import Path
 from aerchive.project.sharing import merge as merging
-from aerchive.testing.disks import RecordingDisk, UnsyncedDisk, using
+from aerchive.testing.disks import UnsyncedDisk, using
+from tests.crash.deadly_disk import DeadlyDisk
 from tests.drafts import draft_of, job_id, project_at
 from tests.views import project_view, stock_view
 
@@ -31,31 +32,6 @@ with using(UnsyncedDisk()):
     project_at(other)[job_id(0)].attach("array", np.arange(3))
     project_at(other).delete_job(job_id(1))
 before = one.read_bytes(), other.read_bytes()
-
-class DeadlyDisk(RecordingDisk):
-    # Kills this process before its n-th call that changes anything.
-    def __init__(self, nth):
-        super().__init__()
-        self.nth = nth
-        self.calls = 0
-
-    def step(self):
-        self.calls += 1
-        if self.calls > self.nth >= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def write(self, fd, data, offset):
-        self.step()
-        super().write(fd, data[: len(data) // 2], offset)  # torn, if the next step is deadly
-        super().write(fd, data, offset)
-        self.log.clear()
-
-    def truncate(self, fd, size):
-        self.step()
-        super().truncate(fd, size)
-
-    def sync(self, fd):
-        self.step()
 
 def work(nth):
     with using(DeadlyDisk(nth)) as disk:

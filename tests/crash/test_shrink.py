@@ -9,11 +9,12 @@ from tests.crash.folders import memory_folder
 from tests.shares import ALL
 
 KILL = """
-import os, shutil, signal, sys
+import os, shutil, sys
 from pathlib import Path
 from aerchive.aer.opening import QiskitBridge, open_path
 from aerchive.project.project import open_project
-from aerchive.testing.disks import RecordingDisk, UnsyncedDisk, using
+from aerchive.testing.disks import UnsyncedDisk, using
+from tests.crash.deadly_disk import DeadlyDisk
 from tests.project.care.again import HereBridge, archive, opened
 
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])
@@ -34,31 +35,6 @@ class KeptBridge(QiskitBridge):
 (folder / "again").mkdir()
 for run in open_path(path):
     HereBridge().compute_again(path, run.job_id, folder / "again" / f"{run.job_id}.h5", max_infidelity=None)
-
-class DeadlyDisk(RecordingDisk):
-    # Kills this process before its n-th call that changes anything.
-    def __init__(self, nth):
-        super().__init__()
-        self.nth = nth
-        self.calls = 0
-
-    def step(self):
-        self.calls += 1
-        if self.calls > self.nth >= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def write(self, fd, data, offset):
-        self.step()
-        super().write(fd, data[: len(data) // 2], offset)  # torn, if the next step is deadly
-        super().write(fd, data, offset)
-        self.log.clear()
-
-    def truncate(self, fd, size):
-        self.step()
-        super().truncate(fd, size)
-
-    def sync(self, fd):
-        self.step()
 
 def project():
     return opened(path, KeptBridge())

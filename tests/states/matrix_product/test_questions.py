@@ -10,12 +10,14 @@ from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector, partial_trace
 
 from aerchive.errors import InvalidInputError
 from aerchive.states.entropy import von_neumann_entropy
+from aerchive.states.inner import inner as inner_of_vectors
 from aerchive.states.largest import largest as largest_of_vector
 from aerchive.states.matrix_product import kept_qubits, top
 from aerchive.states.matrix_product.canonical import entropy, schmidt_coefficients
 from aerchive.states.matrix_product.error_bars import error_of_expectation, error_of_probability
+from aerchive.states.matrix_product.expand import Expansion
 from aerchive.states.matrix_product.factorise import factorise
-from aerchive.states.matrix_product.inner import difference, infidelity, inner, inner_dense, norm
+from aerchive.states.matrix_product.inner import difference, infidelity, inner, norm
 from aerchive.states.matrix_product.kept_qubits import marginal, reduced_density_matrix
 from aerchive.states.matrix_product.pauli_values import pauli_expectations
 from aerchive.states.matrix_product.sampling import sample
@@ -52,7 +54,7 @@ def test_norms_and_inner_products(workers: Workers) -> None:
         a, b = dense(product), dense(other)
         assert norm(product) == pytest.approx(1)
         assert inner(product, other) == pytest.approx(np.vdot(a, b))
-        assert inner_dense(product, InMemory(b), workers) == pytest.approx(np.vdot(a, b))
+        assert inner_of_vectors(Expansion(product), InMemory(b), workers) == pytest.approx(np.vdot(a, b))
         assert np.allclose(dense(difference(product, other, 0.5 + 1j)), a - (0.5 + 1j) * b)
         assert infidelity(product, other) == pytest.approx(true_infidelity(a, b), abs=1e-14)
 

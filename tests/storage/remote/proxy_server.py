@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from tests.storage.remote.serving import serving
 
 _KEPT = ("Content-Range", "Content-Length", "ETag")
 
@@ -60,11 +61,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def proxy_server(login: str) -> Iterator[ProxyServer]:
     """Starts the proxy, and stops it at the end."""
-    with ProxyServer(login) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(ProxyServer(login)) as server:
+        yield server

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.storage.remote.serving import serving
 
 Fault = Callable[["Handler", bytes, int, int], bool]
 """What a server does instead of a right answer: it gets the file and the range, and returns whether it has answered."""
@@ -165,11 +166,5 @@ def redirects(target: str) -> Fault:
 @contextlib.contextmanager
 def range_server(folder: Path) -> Iterator[RangeServer]:
     """Starts the server, and stops it at the end."""
-    with RangeServer(folder) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(RangeServer(folder)) as server:
+        yield server

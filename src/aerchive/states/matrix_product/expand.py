@@ -64,24 +64,6 @@ def rows(tensors: Sequence[Tensor], start: int, stop: int) -> NDArray[Any]:
     return found
 
 
-def block(product: MatrixProduct, start: int, stop: int) -> NDArray[np.complex128]:
-    """Returns consecutive amplitudes.
-
-    Args:
-        product: The state.
-        start: The index of the first amplitude.
-        stop: The index after the last.
-
-    Returns:
-        The amplitudes, shape ``(stop - start,)``, dtype complex128.
-    """
-    if stop <= start:
-        return np.empty(0, np.complex128)
-    low = (stop - start).bit_length() // 2
-    split = product.num_qubits - low
-    return _joined(product.tensors[:split], columns(product.tensors[split:]), low, start, stop)
-
-
 def amplitudes(product: MatrixProduct, indices: NDArray[np.integer[Any]]) -> NDArray[np.complex128]:
     """Returns the amplitudes of basis states.
 

@@ -1,16 +1,12 @@
-"""Inner products and norms of matrix products, with each other and with other vectors."""
+"""Inner products, norms and differences of matrix products."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from aerchive.states.inner import inner as inner_of_vectors
 from aerchive.states.matrix_product.canonical import left_canonical
 from aerchive.states.matrix_product.environments import environments
-from aerchive.states.matrix_product.expand import Expansion
 from aerchive.states.matrix_product.tensors import MatrixProduct
-from aerchive.states.source import Source
-from aerchive.states.workers import Workers
 
 
 def norm(product: MatrixProduct) -> float:
@@ -53,8 +49,3 @@ def difference(a: MatrixProduct, b: MatrixProduct, factor: complex = 1.0) -> Mat
         tensor[-other.shape[0] :, :, -other.shape[2] :] += scaled
         tensors.append(tensor)
     return MatrixProduct(tuple(tensors))
-
-
-def inner_dense(product: MatrixProduct, other: Source, workers: Workers) -> complex:
-    """Returns ``<product|other>`` with a stored vector, which is read once, a piece at a time."""
-    return inner_of_vectors(Expansion(product), other, workers)
