@@ -89,7 +89,7 @@ def test_errors_say_what_is_wrong(system: Any, local: aerchive.Project, monkeypa
     system.put(str(local.path), "lab/errors.h5")
     with pytest.raises(NotFoundError, match=r"s3://lab/nothing\.h5: there is no file at this address"):
         aerchive.open("s3://lab/nothing.h5")
-    with pytest.raises(ReadOnlyError, match="can only be read there"):
+    with pytest.raises(ReadOnlyError, match="a project behind a URL can only be read"):
         aerchive.open("s3://lab/errors.h5", "r+")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     s3fs.S3FileSystem.clear_instance_cache()
